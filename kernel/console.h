@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Consoles register here: write-only sinks for text (serial, VGA text, framebuffer) and sources of
+ * input bytes (serial, keyboard) which push into one queue. Sinks understand the ANSI subset that
+ * the shell uses: SGR colours, clear to end of line (K), cursor left/right, clear screen (2J + H).
+ */
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
+
+#include "lib/types.h"
+
+struct console {
+    const char *name; /* "ttyS0", "vga", "fb" : the console= option names these */
+    void (*write)(struct console *self, const char *text, size_t length); /* any context, locked by printk */
+    bool enabled;     /* set by console_register() according to console= */
+    struct console *next;
+};
+
+/* Add a sink; it first gets the log so far. The console= option (comma separated names) selects; the
+ * default is all of them. Boot. */
+void console_register(struct console *console);
+struct console *console_first(void);
+
+/* To every enabled sink; the caller (printk) holds the output lock. "\n" becomes "\r\n" in sinks that need it. */
+void console_write(const char *text, size_t length);
+
+/* A driver's interrupt handler delivers a byte; full queue: dropped and counted. IRQ-safe. */
+void console_input_push(u8 byte);
+u64 console_input_dropped(void);
+
+/* Next input byte; sleeps with hlt until there is one, running idle hooks. Not in interrupts. */
+u8 console_input_wait(void);
+/* Next byte or -1 at once. */
+int console_input_poll(void);
+/* True when Ctrl-C arrived since the last call: long commands ask between steps and stop. */
+bool console_interrupted(void);
+
+/* Called on the way to sleep: deferred work (vfree from interrupts) and the like. Boot only. */
+void idle_hook_register(void (*hook)(void));
+void idle_hooks_run(void);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's voice. Two streams: printk() for log lines (level, timestamp, kept in a ring that the
+ * `log` command shows), and print() for what a command answers (no prefix, not kept). Both reach
+ * every registered console. Own lock, taken with interrupts off; during a panic the lock is ignored.
+ */
+#ifndef KERNEL_PRINTK_H
+#define KERNEL_PRINTK_H
+
+#include "lib/types.h"
+#include <stdarg.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* One log line, no trailing newline needed. Any context. */
+void printk(enum log_level level, const char *format, ...) __printf(2, 3);
+void vprintk(enum log_level level, const char *format, va_list args) __printf(2, 0);
+
+#define log_error(...) printk(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) printk(LOG_WARN, __VA_ARGS__)
+#define log_info(...) printk(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
+
+/* Plain text to the consoles: shell output, KTAP lines. Any context. */
+void print(const char *format, ...) __printf(1, 2);
+void vprint(const char *format, va_list args) __printf(1, 0);
+
+/* Lines up to this level reach the consoles (all levels reach the ring). Default LOG_INFO. */
+extern enum log_level printk_console_level;
+
+/*
+ * Visit the ring's lines, oldest first. text is valid during the call only. `dropped` lines were
+ * overwritten before the oldest one left.
+ */
+struct log_line {
+    u64 sequence, time_ns;
+    enum log_level level;
+    const char *text;
+};
+u64 printk_for_each(void (*visit)(const struct log_line *line, void *ctx), void *ctx);
+
+/* From now on this CPU prints without taking locks (panic only). */
+void printk_enter_panic(void);
+
+#endif
