@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How freed address ranges wait for their TLB flush: a policy separate from the structure that finds
+ * space. `eager` flushes each range at once (2.4), `lazy` (2.6.28+) queues ranges and flushes them
+ * together when fls(CPUs) x 32 MiB wait. Only after the flush may a range be handed out again (P3).
+ * Lock: queue->lock (irqsave) guards the list; vmap space lock is taken inside purge, never around.
+ */
+#ifndef MM_FLUSH_H
+#define MM_FLUSH_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+#include "mm/port.h"
+#include "mm/vmap/vmap.h"
+
+enum flush_policy { FLUSH_EAGER, FLUSH_LAZY };
+
+struct flush_queue {
+    struct vmap_space *space; /* where flushed ranges go back to */
+    enum flush_policy policy;
+    struct spinlock lock;
+    struct list_head areas;   /* struct vmap_area.purge, kind LAZY */
+    u64 lazy_pages;           /* waiting now */
+    u64 count;                /* areas waiting now */
+    u64 threshold;            /* pages; lazy_max_pages() unless a test sets it */
+    u64 purges, purged_areas, purged_pages, peak_pages;
+};
+
+/* fls(online CPUs) x 32 MiB in pages, as in Linux since 2.6.28. */
+u64 lazy_max_pages(void);
+
+void flush_queue_init(struct flush_queue *queue, struct vmap_space *space, enum flush_policy policy);
+
+/*
+ * The range of a BUSY area has been unmapped (PTEs cleared): retire the area, flush now or later, then
+ * give it back to the space. Any context.
+ */
+void flush_defer(struct flush_queue *queue, struct vmap_area *area);
+
+/* Flush everything that waits with one range flush and give it back; returns pages purged. */
+u64 flush_purge(struct flush_queue *queue);
+
+const char *flush_policy_name(enum flush_policy policy);
+
+#endif

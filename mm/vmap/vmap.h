@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding free address space: the interface that every design in this folder implements, and the
+ * wrapper (vmap_space_*) that callers use. A design deals in addresses only: no pages, no page
+ * tables, no TLB. All addresses and sizes are multiples of PAGE_SIZE; a range is [start, end); guard
+ * pages are part of the size that the caller asks for.
+ *
+ * Lock: space->lock (irqsave), taken by the wrapper around every operation; designs take none.
+ * Invariants: V1..V7 (docs/invariants.md). Read next: vmap/freetree.c.
+ */
+#ifndef MM_VMAP_VMAP_H
+#define MM_VMAP_VMAP_H
+
+#include "lib/list.h"
+#include "lib/rbtree.h"
+#include "lib/types.h"
+#include "mm/port.h"
+
+struct vm_struct;
+struct vmap_space;
+struct vmap_oracle;
+
+enum vmap_kind {
+    VMAP_FREE = 0, /* in the free structures */
+    VMAP_BUSY = 1, /* handed out */
+    VMAP_LAZY = 2, /* given back, waits for its TLB flush; not to be reused */
+    VMAP_CACHED = 3, /* held by the design for quick reuse */
+};
+
+/* One range. The same object describes a free and a busy range, at different times. */
+struct vmap_area {
+    vaddr_t va_start; /* first byte */
+    vaddr_t va_end;   /* last byte + 1 */
+    struct rb_node rb_node;
+    struct list_head list; /* address-ordered list */
+    union {
+        u64 subtree_max_size;  /* FREE: largest free size in the subtree below (V3) */
+        struct vm_struct *vm;  /* BUSY: who uses it; NULL for vm_map_ram and bare reservations */
+    };
+    u32 kind;                  /* enum vmap_kind */
+    u32 caller;                /* packed: who allocated (see mm/page.h caller_pack()) */
+    struct list_head purge;    /* LAZY: on the flush queue */
+};
+
+static inline u64 vmap_area_size(const struct vmap_area *area)
+{
+    return area->va_end - area->va_start;
+}
+
+/* Where descriptors come from: the slab in the kernel, malloc with failure control in tests. */
+struct vmap_node_ops {
+    void *(*alloc)(void *ctx); /* one zeroed-or-not struct vmap_area, or NULL; must not sleep */
+    void (*free)(void *ctx, void *node);
+};
+
+struct vmap_stats {
+    u64 busy_areas, free_extents; /* current */
+    u64 busy_bytes, free_bytes;   /* current; busy includes lazy */
+    u64 largest_free;             /* bytes */
+    u64 nodes;                    /* descriptors allocated now */
+    u64 metadata_bytes;
+    u64 visited;                  /* nodes looked at by the last alloc */
+    u64 allocs, frees, failures;  /* since init */
+    u64 fit_full, fit_left, fit_right, fit_inner; /* FL, LE, RE, NE counts (designs that carve) */
+    u64 merges;
+};
+
+/* Capabilities: which laws a design promises. */
+#define VMAP_CAP_LOWEST_FIT 1u  /* V7: always the lowest address that fits */
+#define VMAP_CAP_AUGMENTED 2u   /* V3 applies */
+#define VMAP_CAP_FREE_TREE 4u   /* has a tree of free ranges: vmap_design.free_root() */
+
+struct vmap_design {
+    const char *name;   /* "freetree": the vmap= option */
+    const char *since;  /* "Linux 5.2, 2019" */
+    const char *origin; /* one line and a source */
+    u32 caps;
+
+    /* Bytes of private state that the space must embed (allocated by vmap_space_init's caller). */
+    u64 state_size;
+
+    /* Prepare an empty space that covers [space->start, space->end). 0 or -ENOMEM. */
+    int (*init)(struct vmap_space *space);
+    /* Give every descriptor back. */
+    void (*fini)(struct vmap_space *space);
+    /*
+     * Find, reserve and describe a range: *out->kind == VMAP_BUSY, in the busy structures. size > 0,
+     * align a power of two >= PAGE_SIZE, lo < hi inside the space: the wrapper has checked these.
+     * 0; -ENOMEM no descriptor; -ENOSPC no room in [lo, hi).
+     */
+    int (*alloc)(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                 struct vmap_area **out);
+    /* Return a BUSY or LAZY area; merges with free neighbours at once; never fails. */
+    void (*free)(struct vmap_space *space, struct vmap_area *area);
+    /* The BUSY or LAZY area that contains addr, or NULL. */
+    struct vmap_area *(*find)(struct vmap_space *space, vaddr_t addr);
+    /* Ascending visit of one kind (LAZY areas count as BUSY here: they carry their kind). */
+    void (*for_each)(struct vmap_space *space, enum vmap_kind kind,
+                     bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);
+    /* Structure-specific invariants (V1, V2, V3, V5): NULL or a sentence. V4, V6 are generic. */
+    const char *(*check)(struct vmap_space *space);
+    /* Cut [start, end) out of a BUSY area's end: area shrinks to [va_start, new_end), the tail is
+     * free. May be NULL (then vrealloc keeps the range). 0 or -ENOMEM. */
+    int (*shrink)(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
+    /* Grow a BUSY area to new_end if the range behind it is free. 0, -ENOSPC. May be NULL. */
+    int (*grow)(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
+    /* Give cached ranges back to the free structures. May be NULL. */
+    void (*drain)(struct vmap_space *space);
+    /* Root of the tree of free areas for `vmap tree`, NULL when the design has none. */
+    struct rb_root *(*free_root)(struct vmap_space *space);
+    /* ... and of the tree of busy areas. */
+    struct rb_root *(*busy_root)(struct vmap_space *space);
+};
+
+extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated */
+const struct vmap_design *vmap_design_find(const char *name);
+
+enum vmap_check_level {
+    VMAP_CHECK_OFF = 0,
+    VMAP_CHECK_SAMPLED = 1, /* after every VMAP_CHECK_EVERY-th operation */
+    VMAP_CHECK_ALWAYS = 2,  /* after every operation */
+    VMAP_CHECK_MODEL = 3,   /* and against the page-bitmap oracle, placement included */
+};
+#define VMAP_CHECK_EVERY 256
+
+struct vmap_space {
+    const struct vmap_design *design;
+    const char *name;
+    vaddr_t start, end;
+    struct spinlock lock;
+    void *state; /* the design's own */
+    const struct vmap_node_ops *node_ops;
+    void *node_ctx;
+    struct vmap_stats stats;
+    enum vmap_check_level check_level;
+    u64 operations;              /* allocs and frees: the operation number that checks cite */
+    struct vmap_oracle *oracle;  /* non-NULL at level 3 */
+};
+
+/*
+ * Make a space over [start, end). `state` is design->state_size zeroed bytes that live as long as
+ * the space. 0; -EINVAL unaligned or empty; -ENOMEM.
+ */
+int vmap_space_init(struct vmap_space *space, const char *name, const struct vmap_design *design,
+                    vaddr_t start, vaddr_t end, void *state, const struct vmap_node_ops *node_ops,
+                    void *node_ctx);
+void vmap_space_fini(struct vmap_space *space);
+
+/*
+ * Reserve `size` bytes aligned to `align` inside [lo, hi). Overflow-safe. 0; -EINVAL size 0 or not
+ * page-aligned, align not a power of two or < PAGE_SIZE, lo/hi unaligned or lo >= hi; -ENOSPC;
+ * -ENOMEM. Takes space->lock. IRQ-safe.
+ */
+int vmap_space_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                     vaddr_t caller, struct vmap_area **out);
+
+/* BUSY -> LAZY: find() no longer returns it, the range is not reusable yet. Takes the lock. */
+void vmap_space_retire(struct vmap_space *space, struct vmap_area *area);
+
+/* BUSY or LAZY -> free. The range must be TLB-clean (P3). Never fails. Takes the lock. */
+void vmap_space_free(struct vmap_space *space, struct vmap_area *area);
+
+/* The BUSY area that contains addr (interior allowed), or NULL. Takes the lock. */
+struct vmap_area *vmap_space_find(struct vmap_space *space, vaddr_t addr);
+
+/* Shrink / grow in place, see the design operations; -ENOSYS when the design cannot. Takes the lock. */
+int vmap_space_resize(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
+
+void vmap_space_for_each(struct vmap_space *space, enum vmap_kind kind,
+                         bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);
+
+/* V1..V6: NULL or the first broken invariant as a sentence with its number and the addresses (in
+ * a static buffer). Takes the lock. */
+const char *vmap_space_check(struct vmap_space *space);
+
+/* At run time. Level 3 builds the oracle from the present state. 0 or -ENOMEM. */
+int vmap_space_set_check(struct vmap_space *space, enum vmap_check_level level);
+
+/* Counters with largest_free and metadata_bytes computed now. Takes the lock. */
+struct vmap_stats vmap_space_stats(struct vmap_space *space);
+
+/* For designs: descriptors, counted in space->stats.nodes; NULL when none (FAIL_NODE armed too). */
+struct vmap_area *vmap_node_alloc(struct vmap_space *space);
+void vmap_node_free(struct vmap_space *space, struct vmap_area *area);
+
+/* The one rule of a fit: the lowest aligned start in [max(area start, lo), min(area end, hi)) that
+ * holds size bytes; false when there is none. Overflow-safe. */
+bool vmap_fit(vaddr_t start, vaddr_t end, u64 size, u64 align, vaddr_t lo, vaddr_t hi, vaddr_t *out);
+
+/* A sentence in the static check buffer, for check() functions: "V3: ...". */
+const char *vmap_broken(const char *format, ...) __printf(1, 2);
+
+#endif
