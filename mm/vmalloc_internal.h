@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What stands behind mm/vmalloc.h: one struct vmalloc ties the floors below together (space, page
+ * tables, buddy, flush queue, caches). The kernel has kernel_vmalloc; host tests make their own.
+ * For mm/ (vmalloc*.c, vmap_ram.c, fault.c, commands/) and tests only.
+ *
+ * Locks, outermost first: vmalloc->lock (vm_struct lists, history), flush queue, space, slab, buddy.
+ */
+#ifndef MM_VMALLOC_INTERNAL_H
+#define MM_VMALLOC_INTERNAL_H
+
+#include "mm/flush.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+#include "mm/vmap/vmap.h"
+
+/* A freed area, remembered for "use after free" explanations. */
+struct vm_history {
+    vaddr_t start, end; /* guard included */
+    u64 requested_size;
+    u32 flags;
+    vaddr_t alloc_caller, free_caller;
+    u64 born_ns, died_ns;
+};
+#define VM_HISTORY 256
+
+#define VMAP_BLOCK_PAGES 1024u /* 4 MiB of address space per vm_map_ram block */
+#define VMAP_RAM_MAX 64u       /* larger requests get an area of their own */
+
+/* A chunk of address space from which one CPU bump-allocates short-lived maps. */
+struct vmap_block {
+    struct vmap_area *area;
+    struct list_head link; /* in vmalloc->block_list */
+    u32 cpu;
+    u32 free, dirty;       /* pages never given out / given back */
+    u64 used_map[VMAP_BLOCK_PAGES / 64]; /* pages mapped now */
+};
+
+struct vmalloc_counters {
+    u64 allocs, frees, failures, deferred;
+};
+
+struct vmalloc {
+    struct vmap_space space;
+    struct flush_queue flush;
+    struct pagetable *pt;
+    struct buddy *buddy;
+    struct kmem_cache area_cache; /* struct vmap_area */
+    struct kmem_cache vm_cache;   /* struct vm_struct */
+    struct spinlock lock;
+    u64 nr_pages;                 /* owned by areas */
+    struct vm_history history[VM_HISTORY];
+    u64 history_next;             /* total ever; slot = next % VM_HISTORY */
+    struct list_head block_list;  /* every vmap_block, under lock */
+    struct vmap_block *current_block[MAX_CPUS];
+    struct deferred_free *deferred; /* lock-free stack of vfree()s from interrupts */
+    struct vmalloc_counters counters;
+    bool ready;
+};
+
+extern struct vmalloc kernel_vmalloc;
+
+/*
+ * Start an instance over [start, end). The kernel: once, after slab_init(). design: from `vmap=`.
+ * state: the design's zeroed memory (design->state_size). 0 or a negative error.
+ */
+int vmalloc_init(struct vmalloc *v, const struct vmap_design *design, vaddr_t start, vaddr_t end,
+                 void *state, struct pagetable *pt, struct buddy *buddy);
+
+/*
+ * The shared way to an address range: the function to break on. Reserves size (bytes, page-aligned,
+ * guard included) in [lo, hi); purges lazily freed ranges and retries once when there is no room.
+ * NULL on failure. Caller recorded in the area.
+ */
+struct vmap_area *alloc_vmap_area(struct vmalloc *v, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                                  gfp_t gfp, vaddr_t caller);
+
+/* The way back: PTEs of the area are clear; the range goes to the flush queue. */
+void free_unmap_vmap_area(struct vmalloc *v, struct vmap_area *area);
+
+/* Instance forms of the public functions. */
+void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
+                    u64 prot, u32 flags, vaddr_t caller);
+void vfree_from(struct vmalloc *v, const void *address, vaddr_t caller);
+struct vm_struct *vm_find(struct vmalloc *v, vaddr_t address);
+/* Reserve a range with a vm_struct. align: bytes. NULL when none. */
+struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end,
+                             u32 flags, gfp_t gfp, vaddr_t caller);
+/* Take a found area out of the books: PTEs cleared, history written, range deferred, vm freed. */
+void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
+
+/* The most recently freed area that covered the address; false when none is remembered. */
+bool vm_history_find(const struct vmalloc *v, vaddr_t address, struct vm_history *out);
+
+/* vm_map_ram's side: give dirty, unused blocks back (called by vm_unmap_aliases and on shortage). */
+u64 vmap_blocks_purge(struct vmalloc *v);
+/* The block that contains the address, or NULL. */
+struct vmap_block *vmap_block_find(struct vmalloc *v, vaddr_t address);
+
+/* Bring everything cached or lazy home (deferred frees, lazy ranges, blocks, empty tables, slabs,
+ * per-CPU pages), so that counts can be compared. May sleep. */
+void mm_quiesce(void);
+
+/* P1 and the sums: each page of a live area is mapped to its own frame, each guard has no PTE. NULL
+ * or a sentence. */
+const char *vmalloc_check_instance(struct vmalloc *v);
+
+#endif
