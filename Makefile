@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+# Vitrine. `make help` lists the targets; `make V=1` shows the commands; everything lands in $(O)/.
+
+O       ?= build#  output directory
+FLAVOUR ?= og#     which kernel run, fast, gdb and test use: og (debug) or o2 (optimised)
+CROSS   ?=#        x86_64-linux-gnu- where the host is not x86-64
+MEM     ?= 128M
+SMP     ?= 1
+CPU     ?= max
+APPEND  ?=#        kernel command line, e.g. APPEND='vmap.check=2 selftest'
+BOOT    ?= iso#    make gdb: iso, uefi, disk, fast
+WINDOW  ?=#        WINDOW=1 opens QEMU's window next to the serial console
+QEMUFLAGS ?=#      more options for QEMU
+GDBFLAGS  ?=#      more options for GDB, e.g. GDBFLAGS='-batch -x script.gdb'
+PYTESTFLAGS ?=#    more options for pytest, e.g. PYTESTFLAGS='-k uefi'
+
+ifneq ($(LLVM),)
+CC := clang
+else ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+LD      := $(CROSS)ld
+NM      := $(CROSS)nm
+OBJDUMP := $(CROSS)objdump
+PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+export CROSS
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# ---- what the kernel is made of ------------------------------------------------------------------
+DIRS   := boot kernel lib mm mm/vmap mm/commands drivers proc tests/kernel
+C_SRC  := $(foreach d,$(DIRS),$(sort $(wildcard $d/*.c)))
+ASM_SRC := $(foreach d,$(DIRS),$(sort $(wildcard $d/*.asm)))
+OBJ    := $(C_SRC:.c=.o) $(ASM_SRC:.asm=.asm.o)
+FONT   := $(firstword $(foreach d,/usr/share/consolefonts /usr/share/kbd/consolefonts,\
+            $(wildcard $d/FullGreek-Terminus16.psf.gz)) FullGreek-Terminus16.psf.gz)
+
+CFLAGS := -std=gnu11 -g -I. -ffile-prefix-map=$(CURDIR)=. \
+    -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
+    -fno-optimize-sibling-calls -fno-strict-aliasing -fno-common \
+    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
+    -Wpointer-arith -Wundef $(if $(filter 1,$(WERROR)),-Werror)
+ifneq ($(findstring clang,$(CC)),)
+CFLAGS += --target=x86_64-elf
+endif
+OPT_og := -Og
+OPT_o2 := -O2
+ASFLAGS := -f elf64 -g -F dwarf -I./ -I$(O)/ -w+all
+LDFLAGS := -nostdlib -static -z max-page-size=0x1000 -z noexecstack -T linker.ld
+
+KERNELS := $(O)/og/kernel.elf $(O)/o2/kernel.elf
+KERNEL  := $(O)/$(FLAVOUR)/kernel.elf
+
+##@ Building
+all: $(KERNELS) $(KERNELS:.elf=.asm) $(KERNELS:.elf=.sym) $(O)/compile_commands.json ## build everything (the default)
+
+# One set of rules per flavour. The kernel is linked twice: the first link tells every address, from
+# which tools/mksyms makes the symbol table that the second link adds behind everything else.
+define flavour_rules
+$(O)/$(1)/%.o: %.c $(O)/$(1)/flags
+	$$(call say,CC,$$< [$(1)])
+	$(Q)mkdir -p $$(@D) && $(CC) $(CFLAGS) $(OPT_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(O)/$(1)/%.asm.o: %.asm $(O)/$(1)/flags
+	$$(call say,NASM,$$< [$(1)])
+	$(Q)mkdir -p $$(@D) && nasm $(ASFLAGS) -MD $$(@:.o=.d) -MP -o $$@ $$<
+
+$(O)/$(1)/drivers/font.asm.o: $(O)/font.psf
+
+$(O)/$(1)/first.elf: $(addprefix $(O)/$(1)/,$(OBJ)) linker.ld
+	$(Q)$(LD) $(LDFLAGS) -o $$@ $$(filter %.o,$$^)
+	$(Q)$(NM) -n -S $$@ > $$(@:.elf=.nm)
+
+$(O)/$(1)/kernel.elf: $(O)/$(1)/first.elf tools/mksyms
+	$$(call say,LINK,$$@)
+	$(Q)$(PYTHON) tools/mksyms < $(O)/$(1)/first.nm > $(O)/$(1)/ksyms.asm
+	$(Q)nasm -f elf64 -o $(O)/$(1)/ksyms.o $(O)/$(1)/ksyms.asm
+	$(Q)$(LD) $(LDFLAGS) -o $$@ $(addprefix $(O)/$(1)/,$(OBJ)) $(O)/$(1)/ksyms.o
+	$(Q)$(NM) -n -S $$@ > $(O)/$(1)/second.nm
+	$(Q)grep -Ev '$(MOVES)' $(O)/$(1)/first.nm > $(O)/$(1)/first.fixed
+	$(Q)grep -Ev '$(MOVES)' $(O)/$(1)/second.nm | cmp -s - $(O)/$(1)/first.fixed || \
+	    { echo "$$@: addresses moved between the two links" >&2; exit 1; }
+
+# Rewritten only when the compiler or its options change, which rebuilds all objects.
+$(O)/$(1)/flags: FORCE
+	$(Q)mkdir -p $$(@D)
+	$(Q)echo '$(CC) $(CFLAGS) $(OPT_$(1)) $(ASFLAGS)' | cmp -s - $$@ || \
+	    echo '$(CC) $(CFLAGS) $(OPT_$(1)) $(ASFLAGS)' > $$@
+endef
+MOVES := ksym_|__rodata_end|__kernel_end
+$(foreach f,og o2,$(eval $(call flavour_rules,$f)))
+-include $(foreach f,og o2,$(patsubst %.o,$(O)/$f/%.d,$(OBJ)))
+
+%/kernel.asm: %/kernel.elf
+	$(call say,OBJDUMP,$@)
+	$(Q)$(OBJDUMP) -d -S $< > $@
+
+%/kernel.sym: %/kernel.elf
+	$(Q)$(NM) -n $< > $@
+
+$(O)/font.psf: $(FONT)
+	$(Q)mkdir -p $(@D) && gzip -dc $< > $@
+$(filter-out /%,$(FONT)):
+	@echo "console font $@ not found; run ./setup (package console-setup-linux)" >&2; exit 1
+
+$(O)/compile_commands.json: Makefile $(O)/$(FLAVOUR)/flags $(C_SRC)
+	$(Q)$(PYTHON) tools/compile-commands '$(CC) $(CFLAGS) $(OPT_$(FLAVOUR))' $(C_SRC) > $@
+
+iso: $(O)/vitrine.iso   ## bootable ISO image, BIOS and UEFI
+disk: $(O)/vitrine.img  ## bootable FAT disk image, BIOS and UEFI
+IMAGE_DEPS := $(O)/og/kernel.elf boot/grub.cfg tools/mkimage
+$(O)/vitrine.iso: $(IMAGE_DEPS)
+	$(call say,ISO,$@)
+	$(Q)$(PYTHON) tools/mkimage iso --kernel $< --output $@
+$(O)/vitrine.img: $(IMAGE_DEPS)
+	$(call say,DISK,$@)
+	$(Q)$(PYTHON) tools/mkimage disk --kernel $< --output $@
+
+##@ Running (Ctrl-A X leaves; MEM=128M SMP=1 CPU=max APPEND='...' WINDOW=1 FLAVOUR=o2)
+QEMU = $(PYTHON) tools/qemu --build $(O) --flavour $(FLAVOUR) --mem $(MEM) --smp $(SMP) --cpu $(CPU) \
+       --append '$(APPEND)' $(if $(WINDOW),--window)
+run: $(O)/vitrine.iso $(KERNEL) ## boot the ISO in QEMU, shell on this terminal
+	$(Q)$(QEMU) --boot iso -- $(QEMUFLAGS)
+fast: $(KERNEL) ## the same kernel straight through qemu -kernel, no GRUB
+	$(Q)$(QEMU) --boot fast -- $(QEMUFLAGS)
+gdb: $(KERNEL) $(if $(filter fast,$(BOOT)),,$(O)/vitrine.$(if $(filter disk%,$(BOOT)),img,iso)) ## GDB in front of a stopped kernel (BOOT=iso|fast, GDBFLAGS=...)
+	$(Q)$(PYTHON) tools/gdb-session --build $(O) --kernel $(KERNEL) --qemu "$(QEMU) --boot $(BOOT)" -- $(GDBFLAGS)
+
+##@ Checking
+-include tests/host/host.mk
+TEST_DEPS := all iso disk $(if $(wildcard tests/host/host.mk),host-tests)
+test: $(TEST_DEPS) ## every test: in the kernel, on the host, whole machine
+	$(Q)BUILD=$(O) $(PYTHON) -m pytest tests/machine $(PYTESTFLAGS)
+test-quick: $(TEST_DEPS) ## the minute tier
+	$(Q)BUILD=$(O) $(PYTHON) -m pytest tests/machine -m quick $(PYTESTFLAGS)
+lint: $(O)/compile_commands.json ## formatting, static analysis, the architecture of the includes
+	$(Q)$(PYTHON) tools/lint $(O)
+doctor: ## which tools are here, which are missing and what brings them
+	$(Q)tools/doctor
+
+##@ Housekeeping
+format: ## rewrite the C sources the way .clang-format says
+	$(Q)git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+clean: ## remove everything that was built
+	$(Q)rm -rf $(O)
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+FORCE:
+.PHONY: all iso disk run fast gdb test test-quick lint doctor format clean help FORCE
