@@ -3,8 +3,9 @@
  * The one text formatter of the kernel. Conversions: d i u x X o c s p %, with flags `-0 #+`, width,
  * precision (both also `*`), lengths hh h l ll z. Two extensions that the compiler's format check
  * accepts as %p: %pS prints an address as symbol+0xoff/0xsize through format_symbol (when the world
- * has set it, else as %p), and %pM prints a u64 * of bytes as "4 KiB", "1.5 MiB". A bad conversion is
- * printed literally, never read from the stack.
+ * has set it, else as %p), and %pM prints a u64 * of bytes as "4 KiB", "1.5 MiB". %p itself is always
+ * 0x and 16 digits. From a bad conversion on, the format is printed literally: nothing more is read
+ * from the stack, because nobody knows what lies there.
  */
 #ifndef LIB_FORMAT_H
 #define LIB_FORMAT_H
