@@ -85,11 +85,16 @@ static inline void cpu_relax(void)
 
 #define RFLAGS_IF (1UL << 9)
 
-static inline bool irqs_enabled(void)
+static inline u64 read_rflags(void)
 {
     u64 flags;
     __asm__ volatile("pushfq; pop %0" : "=r"(flags) : : "memory");
-    return flags & RFLAGS_IF;
+    return flags;
+}
+
+static inline bool irqs_enabled(void)
+{
+    return read_rflags() & RFLAGS_IF;
 }
 
 static inline void irq_disable(void)
@@ -147,6 +152,7 @@ struct cpu_features {
     bool nx, smep, smap, umip, pge, pcid, gib_pages, la57, invariant_tsc, rdrand, x2apic, erms;
     u8 physical_bits;
     u8 linear_bits;
+    u64 boot_tsc; /* time stamp counter when cpu_features_init() ran: the zero of clock_ns() */
 };
 extern struct cpu_features cpu_features;
 

@@ -9,6 +9,7 @@
 #include "lib/types.h"
 
 #define MAX_CPUS 64
+#define IST_STACKS 3 /* #DF, NMI, #MC */
 
 struct cpu {
     struct cpu *self;  /* at %gs:0, so that this_cpu() is one load */
@@ -22,6 +23,7 @@ struct cpu {
     bool online;       /* executes kernel code; written once at start-up */
     vaddr_t stack_low; /* usable part of the boot/idle stack, for backtraces and overflow reports */
     vaddr_t stack_high;
+    vaddr_t ist_top[IST_STACKS]; /* tops of this CPU's #DF, NMI, #MC stacks; before gdt_init() */
 };
 
 extern struct cpu cpus[MAX_CPUS];

@@ -29,6 +29,9 @@ void symbols_init(void);
  */
 size_t backtrace_capture(vaddr_t rbp, vaddr_t *out, size_t max);
 
+/* The n-th frame of a captured backtrace as "vfree+0x1a/0x40"; returns its length. */
+size_t backtrace_describe(const vaddr_t *frames, size_t n, char *buf, size_t size);
+
 /* Print one line per frame: "  #0 vfree+0x1a/0x40". */
 void backtrace_print(vaddr_t rip, vaddr_t rbp);
 

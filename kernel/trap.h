@@ -9,6 +9,9 @@
 
 #include "lib/types.h"
 
+/* A trap taken in ring 3, told from the frame's CS. */
+#define trap_from_user(frame) (((frame)->cs & 3) == 3)
+
 enum trap_vector {
     TRAP_DIVIDE = 0, TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_BREAKPOINT = 3, TRAP_OVERFLOW = 4,
     TRAP_BOUND = 5, TRAP_INVALID_OPCODE = 6, TRAP_NO_FPU = 7, TRAP_DOUBLE_FAULT = 8,
@@ -39,6 +42,9 @@ typedef bool (*trap_handler)(struct trap_frame *frame);
 /* GDT, TSS with IST stacks (#DF, NMI, #MC each their own), IDT with all 256 gates. Boot, per CPU. */
 void gdt_init(void);
 void trap_init(void);
+
+/* 1 once CR4.SMAP is on: the entry code then clears AC, so that user pages stay out of reach. */
+extern u8 trap_clac_enabled;
 
 /* Become the handler of a vector; replaces the earlier one, which is returned (may be NULL). */
 trap_handler trap_register(u32 vector, trap_handler handler);
