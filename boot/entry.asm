@@ -12,10 +12,10 @@
 
 %include "boot/layout.inc"
 
-global boot_entry32, boot_pml4, boot_gdt
+global boot_entry32:function, boot_pml4, boot_gdt
 extern boot_entry64
 
-section .boot.text
+section .boot.text progbits alloc exec nowrite align=16
 bits 32
 
 ; ---- Stage 1: who loaded us? ---------------------------------------------------------------------
@@ -201,7 +201,7 @@ print:
 .done:
         ret
 
-section .boot.rodata align=8
+section .boot.rodata progbits alloc noexec nowrite align=8
 text_fail:         db 13, 10, "Vitrine cannot start: ", 0
 text_wrong_loader: db "not loaded by a multiboot2 or PVH loader (bad magic number).", 13, 10, 0
 text_no_cpuid:     db "this CPU has no CPUID instruction; an x86-64 CPU is needed.", 13, 10, 0
@@ -235,7 +235,7 @@ boot_gdt:
         dw      boot_gdt.end - boot_gdt - 1
         dd      boot_gdt
 
-section .boot.bss nobits align=4096
+section .boot.bss nobits alloc noexec write align=4096
 boot_tables:
 boot_pml4:      resb 0x1000
 boot_pdpt_low:  resb 0x1000

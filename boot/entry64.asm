@@ -18,6 +18,8 @@ bits 64
 boot_entry64:
         mov     rsp, boot_stack_top
         xor     ebp, ebp
+        push    rbp                     ; keeps the stack aligned to 16 at the call below
+        push    rbp                     ; "return address" 0: debuggers stop here, too
 
         mov     r8, rdi                 ; C says: static variables start as zero
         mov     rdi, __bss_start

@@ -17,7 +17,7 @@ TAG_END          equ 0
 TAG_FRAMEBUFFER  equ 5
 TAG_OPTIONAL     equ 1              ; flag: the loader may ignore this tag
 
-section .boot.header align=8
+section .boot.header progbits alloc noexec nowrite align=8
 multiboot2_header:
         dd MULTIBOOT2_MAGIC
         dd ARCH_I386
