@@ -1,8 +1,9 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The stacks of the boot CPU, each above a page that mm leaves unmapped, so that running off the low
-; end of one faults instead of eating its neighbour. Not part of the file on disk (nobits). The table
-; that names them for C is in kernel/stacks.c.
+; The exception stacks of the boot CPU, each above a page that mm leaves unmapped, so that running off
+; the low end of one faults instead of eating its neighbour. Not part of the file on disk (nobits). The
+; boot stack, on which everything else runs, is laid out where it is first used: boot/entry64.asm. The
+; table that names them all for C is in kernel/stacks.c.
 ;
 ;   high addresses   stacks_end_guard   4 KiB   protects the top of the last stack
 ;                    ist_mc_stack      16 KiB   machine check
@@ -10,8 +11,6 @@
 ;                    ist_nmi_stack     16 KiB   non-maskable interrupt
 ;                    (guard)            4 KiB
 ;                    ist_df_stack      16 KiB   double fault: what runs when a stack is full
-;                    (guard)            4 KiB
-;                    boot_stack        32 KiB   from the first instruction to the shell
 ;   low addresses    (guard)            4 KiB
 
 PAGE equ 4096
@@ -25,7 +24,6 @@ PAGE equ 4096
 
 section .stacks nobits alloc noexec write align=4096
 
-    STACK boot_stack, 32 * 1024
     STACK ist_df_stack, 16 * 1024
     STACK ist_nmi_stack, 16 * 1024
     STACK ist_mc_stack, 16 * 1024

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which addresses are stacks: the fixed ones of kernel/stacks.asm and those registered at run time.
- * Writers take `ranges_lock`; readers take none, because they run inside panics: an entry is published
+ * Which addresses are stacks: the fixed ones (boot/entry64.asm, kernel/stacks.asm) and the
+ * later ones. Writers take `ranges_lock`; readers take none, because they run inside panics: an entry is published
  * by writing `low` last and withdrawn by clearing it first. Read next: kernel/backtrace.c.
  */
 #include "kernel/stacks.h"
