@@ -19,11 +19,13 @@ struct command {
     int (*run)(int argc, char **argv);
     /* Completion of word number `index` (1 = first argument): the n-th candidate or NULL. May be NULL. */
     const char *(*complete)(int index, unsigned n);
+    const char *file; /* where it is written: `help` groups by floor and tells the reader */
 };
 
 #define COMMAND(ident, cmd_name, run_fn, complete_fn, usage_text, help_text)                       \
     static const struct command command_##ident __section(".table.command")                        \
-        __attribute__((used, aligned(8))) = {cmd_name, usage_text, help_text, run_fn, complete_fn}
+        __attribute__((used, aligned(8))) = {cmd_name, usage_text,  help_text,                     \
+                                             run_fn,   complete_fn, __FILE__}
 
 const struct command *command_find(const char *name);
 /* The n-th command by name order, NULL past the end. */
@@ -34,6 +36,9 @@ const struct command *command_nth(unsigned n);
  * -ENOENT for an unknown one (already reported to the user), -EINVAL for a bad line.
  */
 int command_run_line(const char *line);
+
+/* Run words that are split already (`repeat`). As command_run_line() for one command. */
+int command_run_words(int argc, char **argv);
 
 /* Read-eval loop on the console: line editing, history, completion. Never returns. */
 __noreturn void shell_run(void);

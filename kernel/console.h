@@ -24,6 +24,12 @@ struct console *console_first(void);
 /* To every enabled sink; the caller (printk) holds the output lock. "\n" becomes "\r\n" in sinks that need it. */
 void console_write(const char *text, size_t length);
 
+/* Nothing but colours has been written since the last newline. Exact only under the output lock. */
+bool console_at_line_start(void);
+
+/* Warn about names in console= that no driver registered. Once, when all drivers have. */
+void console_check_option(void);
+
 /* A driver's interrupt handler delivers a byte; full queue: dropped and counted. IRQ-safe. */
 void console_input_push(u8 byte);
 u64 console_input_dropped(void);

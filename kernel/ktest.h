@@ -53,13 +53,24 @@ struct ktest_baseline {
 };
 void ktest_baseline_register(void (*snapshot)(struct ktest_baseline *out));
 
-/* Run all suites (NULL) or one; prints KTAP; returns the number of failed tests, -ENOENT no such suite. */
+/*
+ * Run all suites (NULL), one ("vmap") or one test ("vmap.carve_ne"); prints KTAP. Returns the number
+ * of failed tests; -ENOENT no such suite or test (the user has been told). Ctrl-C stops between tests.
+ */
 int ktest_run(const char *suite);
 
 /* Result of the last run: for the exit status. */
 struct ktest_totals {
     u64 passed, failed, skipped;
+    bool interrupted; /* by Ctrl-C: what came after was not run */
 };
 struct ktest_totals ktest_totals(void);
+
+/* The n-th suite by name order and how many tests it has; NULL past the end. */
+const char *ktest_suite_nth(unsigned n, u64 *tests);
+
+/* machine_exit() codes of a boot with `selftest`: QEMU ends with status 33 and 35. */
+#define KTEST_EXIT_PASS 0x10
+#define KTEST_EXIT_FAIL 0x11
 
 #endif

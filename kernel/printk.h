@@ -39,6 +39,16 @@ struct log_line {
 };
 u64 printk_for_each(void (*visit)(const struct log_line *line, void *ctx), void *ctx);
 
+/*
+ * "[    0.012345] text\n" in the colour of its level, as the consoles show it; cut to size - 1
+ * characters. Returns the length written. Any context.
+ */
+size_t printk_format_line(char *buf, size_t size, const struct log_line *line);
+
+/* "warn" or "1" to LOG_WARN; -EINVAL for anything else. And back: "warn". */
+int log_level_parse(const char *text, enum log_level *out);
+const char *log_level_name(enum log_level level);
+
 /* From now on this CPU prints without taking locks (panic only). */
 void printk_enter_panic(void);
 
