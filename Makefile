@@ -25,6 +25,7 @@ OBJDUMP := $(CROSS)objdump
 PYTHON  := $(firstword $(wildcard /usr/bin/python3) python3)
 Q       := $(if $(V),,@)
 say      = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+stamp    = $(Q)mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
@@ -74,7 +75,7 @@ $(O)/$(1)/%.asm.o: %.asm $(O)/$(1)/flags
 
 $(O)/$(1)/drivers/font.asm.o: $(O)/font.psf
 
-$(O)/$(1)/first.elf: $(addprefix $(O)/$(1)/,$(OBJ)) linker.ld
+$(O)/$(1)/first.elf: $(addprefix $(O)/$(1)/,$(OBJ)) $(O)/$(1)/objects linker.ld
 	$(Q)$(LD) $(LDFLAGS) -o $$@ $$(filter %.o,$$^)
 	$(Q)$(NM) -n -S $$@ > $$(@:.elf=.nm)
 
@@ -88,11 +89,11 @@ $(O)/$(1)/kernel.elf: $(O)/$(1)/first.elf tools/mksyms
 	$(Q)grep -Ev '$(MOVES)' $(O)/$(1)/second.nm | cmp -s - $(O)/$(1)/first.fixed || \
 	    { echo "$$@: addresses moved between the two links" >&2; exit 1; }
 
-# Rewritten only when the compiler or its options change, which rebuilds all objects.
+# Rewritten only when its content changes: other options rebuild all, a vanished source links again.
 $(O)/$(1)/flags: FORCE
-	$(Q)mkdir -p $$(@D)
-	$(Q)echo '$(CC) $(CFLAGS) $(OPT_$(1)) $(ASFLAGS)' | cmp -s - $$@ || \
-	    echo '$(CC) $(CFLAGS) $(OPT_$(1)) $(ASFLAGS)' > $$@
+	$$(call stamp,$(CC) $(CFLAGS) $(OPT_$(1)) $(ASFLAGS))
+$(O)/$(1)/objects: FORCE
+	$$(call stamp,$(OBJ))
 endef
 MOVES := ksym_|__rodata_end|__kernel_end
 $(foreach f,og o2,$(eval $(call flavour_rules,$f)))
@@ -100,7 +101,7 @@ $(foreach f,og o2,$(eval $(call flavour_rules,$f)))
 
 %/kernel.asm: %/kernel.elf
 	$(call say,OBJDUMP,$@)
-	$(Q)$(OBJDUMP) -d -S $< > $@
+	$(Q)$(OBJDUMP) -d -S $< > $@ 2>/dev/null  # (it dislikes the padding in NASM's DWARF)
 
 %/kernel.sym: %/kernel.elf
 	$(Q)$(NM) -n $< > $@
