@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# The same lib/ and mm/ sources as a host program: tests/host/test_*.c, one cmocka program each, under
+# ASan and UBSan. Included by the Makefile. `make host-tests` builds, `make host-check` runs them,
+# `make host-test-list` prints the programs, one a line.
+
+HOST_CC       ?= $(if $(LLVM),clang,gcc)
+HOST_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -fno-omit-frame-pointer -fno-common \
+    -fno-strict-aliasing -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    -Wold-style-definition -Wvla -Wpointer-arith -Wundef -Wno-unused-parameter -Wno-format-truncation \
+    $(if $(filter 1,$(WERROR)),-Werror) $(HOST_SANITIZE)
+
+# What needs the machine stays out; the rest is an archive, from which each test takes what it uses.
+HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/start% tests/host/test_%,\
+                $(wildcard lib/*.c mm/*.c mm/vmap/*.c tests/host/*.c))
+HOST_OBJ   := $(HOST_SRC:%.c=$(O)/host/obj/%.o)
+HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(sort $(wildcard tests/host/test_*.c)))
+
+host-tests: $(HOST_TESTS)
+host-test-list:
+	@printf '%s\n' $(HOST_TESTS)
+host-check: $(HOST_TESTS)
+	$(Q)status=0; for t in $(HOST_TESTS); do $$t || status=1; done; exit $$status
+
+$(O)/host/obj/%.o: %.c $(O)/host/flags
+	$(call say,HOSTCC,$<)
+	$(Q)mkdir -p $(@D) && $(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/host/libvitrine.a: $(HOST_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(HOST_TESTS): $(O)/host/%: $(O)/host/obj/tests/host/%.o $(O)/host/libvitrine.a
+	$(call say,HOSTLD,$@)
+	$(Q)$(HOST_CC) $(HOST_SANITIZE) -o $@ $^ -lcmocka
+
+# Rewritten only when the compiler or its options change.
+$(O)/host/flags: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(HOST_CC) $(HOST_CFLAGS)' | cmp -s - $@ || echo '$(HOST_CC) $(HOST_CFLAGS)' > $@
+
+-include $(HOST_OBJ:.o=.d) $(HOST_TESTS:$(O)/host/%=$(O)/host/obj/tests/host/%.d)
+.PHONY: host-tests host-test-list host-check
