@@ -126,7 +126,7 @@ $(O)/vitrine.img: $(IMAGE_DEPS)
 
 ##@ Running (Ctrl-A X leaves; MEM=128M SMP=1 CPU=max APPEND='...' WINDOW=1 FLAVOUR=o2)
 QEMU = $(PYTHON) tools/qemu --build $(O) --flavour $(FLAVOUR) --mem $(MEM) --smp $(SMP) --cpu $(CPU) \
-       --append '$(APPEND)' $(if $(WINDOW),--window)
+       --append '$(APPEND)' --log $(O)/qemu.log $(if $(WINDOW),--window)
 run: $(O)/vitrine.iso $(KERNEL) ## boot the ISO in QEMU, shell on this terminal
 	$(Q)$(QEMU) --boot iso -- $(QEMUFLAGS)
 fast: $(KERNEL) ## the same kernel straight through qemu -kernel, no GRUB
