@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Framebuffer console: the other painter of drivers/terminal. Video memory is written only, never
+ * read (reading is up to a hundred times slower). When lines scroll faster than the eye, painting
+ * waits for the next idle moment: a burst of a thousand lines is painted a few times, not a thousand.
+ * Locking: `lock` guards the terminal, taken inside printk's output lock or by the idle hook alone;
+ * in a panic it is ignored and everything is painted at once.
+ * Read next: drivers/terminal.c, drivers/psf.c.
+ */
+#include "drivers/framebuffer.h"
+#include "drivers/psf.h"
+#include "drivers/terminal.h"
+#include "kernel/console.h"
+#include "kernel/lock.h"
+#include "kernel/printk.h"
+#include "kernel/time.h"
+#include "lib/errno.h"
+#include "mm/vmalloc.h"
+
+#define FRAMEBUFFER_MAX_BYTES (256 * MIB)
+#define REPAINT_INTERVAL_NS 30000000
+
+extern const u8 font_psf_start[], font_psf_end[];
+
+static struct {
+    struct framebuffer_desc desc;
+    volatile u8 *pixels;
+    unsigned pixel_bytes;
+    u32 palette[16]; /* the ANSI colours in this framebuffer's pixel format */
+    u64 last_repaint_ns;
+} fb;
+
+static struct psf_font font;
+static struct terminal terminal;
+static struct spinlock lock = SPINLOCK_INIT("framebuffer");
+
+/* Red, green, blue of the 16 ANSI colours; readable on black. */
+static const u8 ansi_rgb[16][3] = {
+    {0x00, 0x00, 0x00}, {0xcc, 0x33, 0x33}, {0x33, 0xaa, 0x44}, {0xc4, 0x93, 0x26},
+    {0x44, 0x77, 0xdd}, {0xb0, 0x55, 0xb8}, {0x2a, 0xa5, 0xb3}, {0xc8, 0xc8, 0xc8},
+    {0x70, 0x70, 0x70}, {0xff, 0x66, 0x66}, {0x66, 0xdd, 0x77}, {0xff, 0xd7, 0x5f},
+    {0x7a, 0xa8, 0xff}, {0xe0, 0x88, 0xe8}, {0x5f, 0xdd, 0xee}, {0xff, 0xff, 0xff},
+};
+
+/* An 8-bit component, scaled to the channel's size and moved to its place. */
+static u32 channel_bits(struct framebuffer_channel channel, u8 component)
+{
+    u32 value = channel.size >= 8 ? (u32)component << (channel.size - 8)
+                                  : (u32)component >> (8 - channel.size);
+    return value << channel.position;
+}
+
+static void build_palette(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(ansi_rgb); i++)
+        fb.palette[i] = channel_bits(fb.desc.red, ansi_rgb[i][0]) |
+                        channel_bits(fb.desc.green, ansi_rgb[i][1]) |
+                        channel_bits(fb.desc.blue, ansi_rgb[i][2]);
+}
+
+static volatile u8 *pixel_at(unsigned x, unsigned y)
+{
+    return fb.pixels + (size_t)y * fb.desc.pitch + (size_t)x * fb.pixel_bytes;
+}
+
+static void put_pixel(volatile u8 *at, u32 color)
+{
+    if (fb.pixel_bytes == 4) {
+        *(volatile u32 *)at = color;
+    } else if (fb.pixel_bytes == 2) {
+        *(volatile u16 *)at = (u16)color;
+    } else {
+        at[0] = (u8)color;
+        at[1] = (u8)(color >> 8);
+        at[2] = (u8)(color >> 16);
+    }
+}
+
+/* One row of a glyph. The 32-bit case is spelled out: it is where all the time goes. */
+static void paint_bits(volatile u8 *at, const u8 *bits, u32 foreground, u32 background)
+{
+    if (fb.pixel_bytes == 4) {
+        volatile u32 *pixel = (volatile u32 *)at;
+        for (unsigned x = 0; x < font.width; x++)
+            pixel[x] = bits[x / 8] & (0x80u >> (x & 7)) ? foreground : background;
+        return;
+    }
+    for (unsigned x = 0; x < font.width; x++, at += fb.pixel_bytes)
+        put_pixel(at, bits[x / 8] & (0x80u >> (x & 7)) ? foreground : background);
+}
+
+static void fill(unsigned x, unsigned y, unsigned width, unsigned height, u32 color)
+{
+    for (unsigned row = 0; row < height; row++) {
+        volatile u8 *at = pixel_at(x, y + row);
+        for (unsigned column = 0; column < width; column++, at += fb.pixel_bytes)
+            put_pixel(at, color);
+    }
+}
+
+static void fb_paint(void *device, unsigned column, unsigned row, struct terminal_cell cell)
+{
+    u32 foreground = fb.palette[cell.foreground & 15], background = fb.palette[cell.background & 15];
+    unsigned x = column * font.width, y = row * font.height;
+
+    (void)device;
+    if (cell.code == ' ') {
+        fill(x, y, font.width, font.height, background);
+        return;
+    }
+    const u8 *glyph = psf_glyph(&font, cell.code);
+    for (unsigned line = 0; line < font.height; line++, glyph += font.row_bytes)
+        paint_bits(pixel_at(x, y + line), glyph, foreground, background);
+}
+
+/* The cursor is a bar of two pixels at the foot of its cell. */
+static void fb_cursor(void *device, unsigned column, unsigned row, bool visible)
+{
+    unsigned thickness = font.height > 2 ? 2 : 1;
+
+    (void)device;
+    if (visible)
+        fill(column * font.width, (row + 1) * font.height - thickness, font.width, thickness,
+             fb.palette[TERMINAL_DEFAULT_FOREGROUND]);
+}
+
+static const struct terminal_painter fb_painter = {.paint = fb_paint, .cursor = fb_cursor};
+
+static void repaint(void)
+{
+    fb.last_repaint_ns = clock_ns();
+    terminal_repaint(&terminal);
+}
+
+/* May the text wait? Only when it scrolled, and the screen was painted a moment ago. Before the
+ * clock runs clock_ns() is 0, and nothing waits. */
+static bool may_wait(void)
+{
+    u64 now = clock_ns();
+    return terminal.scrolled && now && now - fb.last_repaint_ns < REPAINT_INTERVAL_NS;
+}
+
+static void fb_write(struct console *self, const char *text, size_t length)
+{
+    (void)self;
+    if (this_cpu()->in_panic) {
+        terminal_write(&terminal, text, length);
+        repaint();
+        return;
+    }
+    u64 flags = spin_lock_irqsave(&lock);
+    terminal_write(&terminal, text, length);
+    if (!may_wait())
+        repaint();
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+static struct console fb_console = {.name = "fb", .write = fb_write};
+
+/* Nobody has anything to do: show what was put off. */
+static void fb_idle(void)
+{
+    u64 flags = spin_lock_irqsave(&lock);
+    if (terminal.scrolled)
+        repaint();
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+static bool channel_fits(struct framebuffer_channel channel, unsigned bpp)
+{
+    return channel.size > 0 && channel.size <= 16 && channel.position + channel.size <= bpp;
+}
+
+/* The first thing wrong with the description, or NULL. */
+static const char *desc_problem(const struct framebuffer_desc *d)
+{
+    if (d->bpp != 15 && d->bpp != 16 && d->bpp != 24 && d->bpp != 32)
+        return "unsupported pixel size";
+    if (!channel_fits(d->red, d->bpp) || !channel_fits(d->green, d->bpp) ||
+        !channel_fits(d->blue, d->bpp))
+        return "colour channels outside the pixel";
+    if (d->paddr == 0 || d->width < font.width || d->height < font.height)
+        return "no room for one character";
+    if (d->pitch < (u64)d->width * ((d->bpp + 7) / 8))
+        return "pitch shorter than a row";
+    if ((u64)d->pitch * d->height > FRAMEBUFFER_MAX_BYTES)
+        return "too large";
+    return NULL;
+}
+
+/* Memory that must exist before the first character. On failure nothing is left mapped. */
+static int acquire(unsigned columns, unsigned rows)
+{
+    u64 bytes = (u64)fb.desc.pitch * fb.desc.height;
+    struct terminal_cell *cells;
+
+    cells = vzalloc(2ul * columns * rows * sizeof(*cells));
+    if (!cells)
+        return -ENOMEM;
+    fb.pixels = ioremap_wc(fb.desc.paddr, bytes);
+    if (!fb.pixels) {
+        vfree(cells);
+        return -ENOMEM;
+    }
+    terminal_init(&terminal, &fb_painter, NULL, columns, rows, cells);
+    return 0;
+}
+
+int framebuffer_init(const struct framebuffer_desc *desc)
+{
+    int error = psf_parse(font_psf_start, (size_t)(font_psf_end - font_psf_start), &font);
+    if (error) {
+        log_warn("fb: the linked font is no PC screen font, no console here");
+        return error;
+    }
+    const char *problem = desc_problem(desc);
+    if (problem) {
+        log_warn("fb: %ux%u, %u bits, pitch %u at 0x%lx: %s, no console here", desc->width,
+                 desc->height, desc->bpp, desc->pitch, desc->paddr, problem);
+        return -EINVAL;
+    }
+
+    fb.desc = *desc;
+    fb.pixel_bytes = (desc->bpp + 7) / 8;
+    build_palette();
+    error = acquire(desc->width / font.width, desc->height / font.height);
+    if (error) {
+        log_warn("fb: cannot map %ux%u at 0x%lx (error %d)", desc->width, desc->height, desc->paddr,
+                 error);
+        return error;
+    }
+    fill(0, 0, desc->width, desc->height, fb.palette[TERMINAL_DEFAULT_BACKGROUND]);
+    repaint();
+    idle_hook_register(fb_idle);
+    console_register(&fb_console);
+    log_info("fb: %ux%u, %u bits at 0x%lx, %ux%u characters of %ux%u", desc->width, desc->height,
+             desc->bpp, desc->paddr, terminal.columns, terminal.rows, font.width, font.height);
+    return 0;
+}
