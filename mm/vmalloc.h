@@ -29,6 +29,7 @@
 #define VM_NO_GUARD 0x040u
 #define VM_MAP_PUT_PAGES 0x200u
 #define VM_ALLOW_HUGE 0x400u
+#define VM_DEFERRED 0x10000u /* ours: vfree_atomic() has it, a second free is a double free */
 
 struct vmap_area;
 
@@ -40,11 +41,12 @@ struct vm_struct {
     u32 flags;
     u32 page_order;      /* 0, or 9 when mapped by 2 MiB leaves */
     u64 nr_pages;        /* 4 KiB pages mapped */
-    struct page **pages; /* of nr_pages (VM_ALLOC and VM_MAP_PUT_PAGES own them) */
+    struct page **pages; /* of nr_pages; owned with VM_ALLOC and VM_MAP_PUT_PAGES */
     paddr_t phys_addr;   /* VM_IOREMAP */
     vaddr_t caller;      /* return address of who allocated */
     u64 born_ns;
     struct vmap_area *area;
+    struct vm_struct *next_deferred; /* on vmalloc->deferred, see vfree_atomic() */
 };
 
 /* Bytes usable: without the guard. */

@@ -53,8 +53,9 @@ struct vmalloc {
     u64 history_next;             /* total ever; slot = next % VM_HISTORY */
     struct list_head block_list;  /* every vmap_block, under lock */
     struct vmap_block *current_block[MAX_CPUS];
-    struct deferred_free *deferred; /* lock-free stack of vfree()s from interrupts */
+    struct vm_struct *deferred;   /* frees that wait for a context that may sleep, under lock */
     struct vmalloc_counters counters;
+    bool debug; /* flush at every unmap, so that a use after free faults at once (vmalloc.debug=) */
     bool ready;
 };
 
@@ -86,8 +87,23 @@ struct vm_struct *vm_find(struct vmalloc *v, vaddr_t address);
 /* Reserve a range with a vm_struct. align: bytes. NULL when none. */
 struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end,
                              u32 flags, gfp_t gfp, vaddr_t caller);
-/* Take a found area out of the books: PTEs cleared, history written, range deferred, vm freed. */
+/* Unpublish the area that starts at `address` so that exactly one caller gets to free it: its vm, or
+ * NULL after a report that says why not. `kinds`: at least one of these flags must be set. */
+struct vm_struct *vm_claim(struct vmalloc *v, const void *address, u32 kinds, const char *function,
+                           vaddr_t caller);
+/* find_vm_area() no longer sees the area. */
+void vm_unpublish(struct vmalloc *v, struct vm_struct *vm);
+/* Take a claimed or unpublished area apart: PTEs cleared, history written, owned pages back to the
+ * buddy, range to the flush queue, descriptors freed. */
 void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
+/* Free the pages that a claimed area owns, and their array. */
+void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
+/* The array of page pointers of an area: kmalloc, or vmalloc when that is too large. */
+struct page **vm_array_alloc(struct vmalloc *v, u64 count, gfp_t gfp, vaddr_t caller);
+void vm_array_free(struct vmalloc *v, struct page **array, vaddr_t caller);
+
+/* Physical addresses at or above this cannot be mapped: 1 << the CPU's physical bits. */
+extern paddr_t ioremap_limit;
 
 /* The most recently freed area that covered the address; false when none is remembered. */
 bool vm_history_find(const struct vmalloc *v, vaddr_t address, struct vm_history *out);

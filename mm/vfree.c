@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vmalloc, the way back: claim the area (exactly one caller can), clear its PTEs, pages to the buddy
+ * at once, the address range to the flush queue (P3). Every misuse is refused with a report that says
+ * what the address really is. Also here: frees deferred from interrupts, and the memory of the dead:
+ * the last VM_HISTORY freed areas, for "use after free" explanations. Lock: vmalloc->lock.
+ */
+#include "lib/bits.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/vmalloc_internal.h"
+
+static void history_add(struct vmalloc *v, const struct vm_struct *vm, vaddr_t caller)
+{
+    u64 flags = spin_lock_irqsave(&v->lock);
+    v->history[v->history_next++ % VM_HISTORY] = (struct vm_history){
+        .start = vm->addr,
+        .end = vm->addr + vm->size,
+        .requested_size = vm->requested_size,
+        .flags = vm->flags,
+        .alloc_caller = vm->caller,
+        .free_caller = caller,
+        .born_ns = vm->born_ns,
+        .died_ns = port_clock_ns(),
+    };
+    spin_unlock_irqrestore(&v->lock, flags);
+}
+
+bool vm_history_find(const struct vmalloc *v, vaddr_t address, struct vm_history *out)
+{
+    u64 oldest = v->history_next > VM_HISTORY ? v->history_next - VM_HISTORY : 0;
+    for (u64 i = v->history_next; i-- > oldest;) {
+        const struct vm_history *entry = &v->history[i % VM_HISTORY];
+        if (address >= entry->start && address < entry->end) {
+            *out = *entry;
+            return true;
+        }
+    }
+    return false;
+}
+
+void vm_unpublish(struct vmalloc *v, struct vm_struct *vm)
+{
+    u64 flags = spin_lock_irqsave(&v->lock);
+    vm->area->vm = NULL;
+    spin_unlock_irqrestore(&v->lock, flags);
+}
+
+void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+{
+    if (!vm->pages)
+        return;
+    for (u64 i = 0; i < vm->nr_pages; i++)
+        page_set_use(v->buddy, vm->pages[i], PAGE_USE_OTHER);
+    buddy_free_bulk(v->buddy, vm->pages, vm->nr_pages, caller);
+    if (vm->flags & VM_ALLOC)
+        __atomic_sub_fetch(&v->nr_pages, vm->nr_pages, __ATOMIC_RELAXED);
+    vm_array_free(v, vm->pages, caller);
+    vm->pages = NULL;
+    vm->nr_pages = 0;
+}
+
+void free_unmap_vmap_area(struct vmalloc *v, struct vmap_area *area)
+{
+    flush_defer(&v->flush, area);
+}
+
+void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+{
+    /* 1. Nobody reaches the memory through the page tables any more; a TLB still may (P3). */
+    pt_unmap(v->pt, vm->addr, get_vm_area_size(vm));
+    if (v->debug)
+        port_tlb_flush_range(vm->addr, vm->addr + get_vm_area_size(vm));
+    history_add(v, vm, caller);
+    /* 2. Pages at once: only a caller that uses freed memory could tell the difference. */
+    if (vm->flags & (VM_ALLOC | VM_MAP_PUT_PAGES))
+        vm_free_pages(v, vm, caller);
+    /* 3. The addresses later, when no TLB can hold a translation. */
+    free_unmap_vmap_area(v, vm->area);
+    kmem_cache_free(&v->vm_cache, vm);
+}
+
+/* Says what a wrong address really is. Always "BUG:", never fatal. */
+static void report_bad_free(struct vmalloc *v, vaddr_t address, const char *function, vaddr_t caller)
+{
+    struct vm_history dead;
+    const struct layout_region *region = layout_find(address);
+    if (!is_vmalloc_addr((void *)address))
+        port_report("%s(%#lx): foreign address, %s%s; called from %pS", function, address,
+                    region ? "it lies in the region " : "it lies in no region",
+                    region ? region->name : "", (void *)caller);
+    else if (!is_aligned(address, PAGE_SIZE))
+        port_report("%s(%#lx): bad address (unaligned): areas start on a page; called from %pS",
+                    function, address, (void *)caller);
+    else if (vm_history_find(v, address, &dead))
+        port_report("%s(%#lx): double free. Area [%#lx, %#lx) of %lu bytes was allocated by %pS "
+                    "and freed by %pS; freed again by %pS",
+                    function, address, dead.start, dead.end, dead.requested_size,
+                    (void *)dead.alloc_caller, (void *)dead.free_caller, (void *)caller);
+    else
+        port_report("%s(%#lx): nonexistent vm area: nothing was ever allocated here, or too long "
+                    "ago to remember; called from %pS",
+                    function, address, (void *)caller);
+}
+
+static void report_wrong_area(const struct vm_struct *vm, vaddr_t address, u32 kinds,
+                              const char *function, vaddr_t caller)
+{
+    if (address != vm->addr)
+        port_report("%s(%#lx): not the start of an area; it lies %lu bytes inside [%#lx, %#lx), "
+                    "allocated by %pS; called from %pS",
+                    function, address, address - vm->addr, vm->addr, vm->addr + vm->size,
+                    (void *)vm->caller, (void *)caller);
+    else if (vm->flags & VM_DEFERRED)
+        port_report("%s(%#lx): double free. The area was allocated by %pS and its free was "
+                    "deferred from an interrupt; freed again by %pS",
+                    function, address, (void *)vm->caller, (void *)caller);
+    else
+        port_report("%s(%#lx): wrong kind of area (flags %#x, this call needs one of %#x): use %s; "
+                    "called from %pS",
+                    function, address, vm->flags, kinds,
+                    vm->flags & VM_IOREMAP ? "iounmap" :
+                    vm->flags & VM_MAP     ? "vunmap" :
+                    vm->flags & VM_ALLOC   ? "vfree" :
+                                             "free_vm_area",
+                    (void *)caller);
+}
+
+struct vm_struct *vm_claim(struct vmalloc *v, const void *pointer, u32 kinds, const char *function,
+                           vaddr_t caller)
+{
+    vaddr_t address = (vaddr_t)pointer;
+    struct vmap_area *area = NULL;
+    struct vm_struct *vm = NULL;
+    if (is_vmalloc_addr(pointer) && is_aligned(address, PAGE_SIZE))
+        area = vmap_space_find(&v->space, address);
+
+    u64 flags = spin_lock_irqsave(&v->lock);
+    if (area)
+        vm = area->vm;
+    bool good = vm && address == vm->addr && (vm->flags & kinds || !kinds) &&
+                !(vm->flags & VM_DEFERRED);
+    if (good)
+        area->vm = NULL;
+    spin_unlock_irqrestore(&v->lock, flags);
+
+    if (good)
+        return vm;
+    if (vm)
+        report_wrong_area(vm, address, kinds, function, caller);
+    else
+        report_bad_free(v, address, function, caller);
+    return NULL;
+}
+
+/* Leave the area for vfree_deferred_run(): it stays mapped and findable until then. */
+static void defer_free(struct vmalloc *v, const void *address, vaddr_t caller)
+{
+    struct vm_struct *vm = vm_claim(v, address, VM_ALLOC | VM_MAP_PUT_PAGES, "vfree", caller);
+    if (!vm)
+        return;
+    u64 flags = spin_lock_irqsave(&v->lock);
+    vm->flags |= VM_DEFERRED;
+    vm->area->vm = vm;
+    vm->next_deferred = v->deferred;
+    v->deferred = vm;
+    v->counters.deferred++;
+    spin_unlock_irqrestore(&v->lock, flags);
+}
+
+static u64 run_deferred(struct vmalloc *v)
+{
+    u64 flags = spin_lock_irqsave(&v->lock);
+    struct vm_struct *vm = v->deferred;
+    v->deferred = NULL;
+    for (struct vm_struct *each = vm; each; each = each->next_deferred)
+        each->area->vm = NULL;
+    spin_unlock_irqrestore(&v->lock, flags);
+
+    u64 count = 0;
+    while (vm) {
+        struct vm_struct *next = vm->next_deferred;
+        vm_release(v, vm, CALLER());
+        vm = next;
+        count++;
+    }
+    __atomic_add_fetch(&v->counters.frees, count, __ATOMIC_RELAXED);
+    return count;
+}
+
+void vfree_from(struct vmalloc *v, const void *address, vaddr_t caller)
+{
+    if (!address)
+        return;
+    if (in_interrupt()) {
+        defer_free(v, address, caller);
+        return;
+    }
+    if (unlikely(v->deferred))
+        run_deferred(v);
+    struct vm_struct *vm = vm_claim(v, address, VM_ALLOC | VM_MAP_PUT_PAGES, "vfree", caller);
+    if (!vm)
+        return;
+    vm_release(v, vm, caller);
+    __atomic_add_fetch(&v->counters.frees, 1, __ATOMIC_RELAXED);
+}
+
+void vfree(const void *address)
+{
+    vfree_from(&kernel_vmalloc, address, CALLER());
+}
+
+void vfree_atomic(const void *address)
+{
+    if (address)
+        defer_free(&kernel_vmalloc, address, CALLER());
+}
+
+u64 vfree_deferred_run(void)
+{
+    return kernel_vmalloc.deferred ? run_deferred(&kernel_vmalloc) : 0;
+}
+
+void free_vm_area(struct vm_struct *vm)
+{
+    struct vmalloc *v = &kernel_vmalloc;
+    if (vm && vm_claim(v, (void *)vm->addr, 0, "free_vm_area", CALLER()) == vm)
+        vm_release(v, vm, CALLER());
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+/*
+ * vrealloc: change the size of an area, in place where possible. Shrinking frees the tail pages and
+ * gives their addresses back after a flush; growing takes the room behind the area when it is free;
+ * otherwise a new area, a copy, and the old one freed. On failure the old area is untouched. Locks
+ * and invariants as in mm/vmalloc.c.
+ */
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "mm/vmalloc_internal.h"
+
+/*
+ * Free the pages behind `keep`.
+ *   1 clear their PTEs   2 flush, since the addresses are reusable at once   3 free the pages
+ *   4 shrink the range; a design that cannot keeps it, and the guard is merely wider
+ */
+static void shrink_in_place(struct vmalloc *v, struct vm_struct *vm, u64 keep, vaddr_t caller)
+{
+    u64 drop = vm->nr_pages - keep;
+    vaddr_t tail = vm->addr + (keep << PAGE_SHIFT);
+    pt_unmap(v->pt, tail, drop << PAGE_SHIFT);
+    port_tlb_flush_range(tail, tail + (drop << PAGE_SHIFT));
+    for (u64 i = keep; i < vm->nr_pages; i++)
+        page_set_use(v->buddy, vm->pages[i], PAGE_USE_OTHER);
+    buddy_free_bulk(v->buddy, vm->pages + keep, drop, caller);
+    __atomic_sub_fetch(&v->nr_pages, drop, __ATOMIC_RELAXED);
+    vm->nr_pages = keep;
+    vaddr_t new_end = vm->addr + ((keep + 1) << PAGE_SHIFT);
+    if (vmap_space_resize(&v->space, vm->area, new_end) == 0)
+        vm->size = new_end - vm->addr;
+}
+
+/*
+ * Add pages behind the last one; false when the neighbourhood or memory does not permit.
+ *   1 array   2 range   3 pages   4 map; undone in reverse order
+ */
+static bool grow_in_place(struct vmalloc *v, struct vm_struct *vm, u64 count, gfp_t gfp,
+                          vaddr_t caller)
+{
+    u64 old = vm->nr_pages;
+    vaddr_t old_end = vm->area->va_end;
+    struct page **pages = vm_array_alloc(v, count, gfp | __GFP_NOWARN, caller);
+    if (!pages)
+        return false;
+    if (vmap_space_resize(&v->space, vm->area, vm->addr + ((count + 1) << PAGE_SHIFT)) != 0)
+        goto free_array;
+    u64 got = buddy_alloc_bulk(v->buddy, gfp | __GFP_NOWARN, count - old, pages + old, caller);
+    if (got < count - old)
+        goto free_pages;
+    if (pt_map_pages(v->pt, vm->addr + (old << PAGE_SHIFT), pages + old, got, PROT_KERNEL_RW) != 0)
+        goto free_pages;
+    memcpy(pages, vm->pages, old * sizeof(pages[0]));
+    vm_array_free(v, vm->pages, caller);
+    for (u64 i = old; i < count; i++)
+        page_set_use(v->buddy, pages[i], PAGE_USE_VMALLOC);
+    __atomic_add_fetch(&v->nr_pages, got, __ATOMIC_RELAXED);
+    vm->pages = pages;
+    vm->nr_pages = count;
+    vm->size = vm->area->va_end - vm->addr;
+    return true;
+
+free_pages:
+    buddy_free_bulk(v->buddy, pages + old, got, caller);
+    vmap_space_resize(&v->space, vm->area, old_end);
+free_array:
+    vm_array_free(v, pages, caller);
+    return false;
+}
+
+static void *move(struct vmalloc *v, const struct vm_struct *vm, const void *address, u64 size,
+                  gfp_t gfp, vaddr_t caller)
+{
+    void *fresh = vmalloc_range(v, size, PAGE_SIZE, v->space.start, v->space.end, gfp,
+                                PROT_KERNEL_RW, vm->flags & (VM_USERMAP | VM_ALLOW_HUGE), caller);
+    if (!fresh)
+        return NULL;
+    memcpy(fresh, address, min_u64(vm->requested_size, size));
+    vfree_from(v, address, caller);
+    return fresh;
+}
+
+void *vrealloc(const void *address, u64 size, gfp_t gfp)
+{
+    struct vmalloc *v = &kernel_vmalloc;
+    vaddr_t caller = CALLER();
+    if (!address)
+        return vmalloc_range(v, size, PAGE_SIZE, v->space.start, v->space.end, gfp, PROT_KERNEL_RW,
+                             0, caller);
+    if (size == 0) {
+        vfree_from(v, address, caller);
+        return NULL;
+    }
+    struct vm_struct *vm = vm_find(v, (vaddr_t)address);
+    if (!vm || vm->addr != (vaddr_t)address || !(vm->flags & VM_ALLOC)) {
+        port_report("vrealloc(%p, %lu): not the start of a vmalloc area; called from %pS",
+                    (void *)(vaddr_t)address, size, (void *)caller);
+        return NULL;
+    }
+    u64 count = bytes_to_pages(size);
+    if (count == 0 || count > v->buddy->managed)
+        return NULL;
+    bool small_pages = vm->page_order == 0; /* a 2 MiB leaf is not cut: its tail stays */
+    if (count < vm->nr_pages && small_pages)
+        shrink_in_place(v, vm, count, caller);
+    else if (count > vm->nr_pages &&
+             (!small_pages || !grow_in_place(v, vm, count, gfp, caller)))
+        return move(v, vm, address, size, gfp, caller);
+    /* What lies between the old and the new end may hold old content: __GFP_ZERO promises zeros. */
+    if (gfp & __GFP_ZERO && size > vm->requested_size)
+        memset((u8 *)vm->addr + vm->requested_size, 0, size - vm->requested_size);
+    vm->requested_size = size;
+    return (void *)vm->addr;
+}
