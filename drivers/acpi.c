@@ -202,9 +202,9 @@ static paddr_t ebda_address(void)
     return address >= 0x80000 && address < 0xa0000 ? address : 0;
 }
 
-static bool find_root(paddr_t hint, const void *copy, size_t copy_size)
+static bool find_root(paddr_t hint, const void *copy)
 {
-    if (copy && acpi_parse_rsdp(copy, copy_size, &root) == 0)
+    if (copy && acpi_parse_rsdp(copy, ACPI_RSDP_SIZE_V2, &root) == 0)
         return true;
     if (hint && search(hint, ACPI_RSDP_SIZE_V2))
         return true;
@@ -213,9 +213,9 @@ static bool find_root(paddr_t hint, const void *copy, size_t copy_size)
     return search(BIOS_AREA, BIOS_AREA_SIZE);
 }
 
-void acpi_init(paddr_t rsdp_hint, const void *rsdp_copy, size_t rsdp_size)
+void acpi_init(paddr_t rsdp_hint, const void *rsdp_copy)
 {
-    if (!find_root(rsdp_hint, rsdp_copy, rsdp_size)) {
+    if (!find_root(rsdp_hint, rsdp_copy)) {
         log_warn("acpi: no tables; one CPU, 8259 interrupts");
         return;
     }

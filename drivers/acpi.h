@@ -19,10 +19,11 @@ struct acpi_facts {
 extern struct acpi_facts acpi_facts;
 
 /*
- * Find the root pointer, read the tables, add the processors with cpu_add(). `rsdp_copy` (of
- * `rsdp_size` bytes) is what the boot loader handed over, or NULL; `rsdp_hint` a physical address or
- * 0; without either the BIOS areas are searched. Needs ioremap(); boot CPU, once; may sleep.
+ * Find the root pointer, read the tables, add the processors with cpu_add(). `rsdp_copy` is what the
+ * boot loader handed over (ACPI_RSDP_SIZE_V2 bytes, zeros behind a shorter one) or NULL; `rsdp_hint`
+ * a physical address or 0; without either the BIOS areas are searched. Needs ioremap(); boot CPU,
+ * once; may sleep.
  */
-void acpi_init(paddr_t rsdp_hint, const void *rsdp_copy, size_t rsdp_size);
+void acpi_init(paddr_t rsdp_hint, const void *rsdp_copy);
 
 #endif

@@ -43,19 +43,20 @@ static const u8 ansi_rgb[16][3] = {
 };
 
 /* An 8-bit component, scaled to the channel's size and moved to its place. */
-static u32 channel_bits(struct framebuffer_channel channel, u8 component)
+static u32 channel_bits(u8 component, u8 shift, u8 bits)
 {
-    u32 value = channel.size >= 8 ? (u32)component << (channel.size - 8)
-                                  : (u32)component >> (8 - channel.size);
-    return value << channel.position;
+    u32 value = bits >= 8 ? (u32)component << (bits - 8) : (u32)component >> (8 - bits);
+    return value << shift;
 }
 
 static void build_palette(void)
 {
+    const struct framebuffer_desc *d = &fb.desc;
+
     for (unsigned i = 0; i < ARRAY_SIZE(ansi_rgb); i++)
-        fb.palette[i] = channel_bits(fb.desc.red, ansi_rgb[i][0]) |
-                        channel_bits(fb.desc.green, ansi_rgb[i][1]) |
-                        channel_bits(fb.desc.blue, ansi_rgb[i][2]);
+        fb.palette[i] = channel_bits(ansi_rgb[i][0], d->red_shift, d->red_bits) |
+                        channel_bits(ansi_rgb[i][1], d->green_shift, d->green_bits) |
+                        channel_bits(ansi_rgb[i][2], d->blue_shift, d->blue_bits);
 }
 
 static volatile u8 *pixel_at(unsigned x, unsigned y)
@@ -166,22 +167,25 @@ static void fb_idle(void)
     spin_unlock_irqrestore(&lock, flags);
 }
 
-static bool channel_fits(struct framebuffer_channel channel, unsigned bpp)
+static bool channel_fits(u8 shift, u8 bits, u32 pixel)
 {
-    return channel.size > 0 && channel.size <= 16 && channel.position + channel.size <= bpp;
+    return bits > 0 && bits <= 16 && (u32)shift + bits <= pixel;
 }
 
 /* The first thing wrong with the description, or NULL. */
 static const char *desc_problem(const struct framebuffer_desc *d)
 {
-    if (d->bpp != 15 && d->bpp != 16 && d->bpp != 24 && d->bpp != 32)
+    u32 pixel = d->bits_per_pixel;
+
+    if (pixel != 15 && pixel != 16 && pixel != 24 && pixel != 32)
         return "unsupported pixel size";
-    if (!channel_fits(d->red, d->bpp) || !channel_fits(d->green, d->bpp) ||
-        !channel_fits(d->blue, d->bpp))
-        return "colour channels outside the pixel";
-    if (d->paddr == 0 || d->width < font.width || d->height < font.height)
+    if (!channel_fits(d->red_shift, d->red_bits, pixel) ||
+        !channel_fits(d->green_shift, d->green_bits, pixel) ||
+        !channel_fits(d->blue_shift, d->blue_bits, pixel))
+        return "colours outside the pixel";
+    if (d->base == 0 || d->width < font.width || d->height < font.height)
         return "no room for one character";
-    if (d->pitch < (u64)d->width * ((d->bpp + 7) / 8))
+    if (d->pitch < (u64)d->width * ((pixel + 7) / 8))
         return "pitch shorter than a row";
     if ((u64)d->pitch * d->height > FRAMEBUFFER_MAX_BYTES)
         return "too large";
@@ -197,7 +201,7 @@ static int acquire(unsigned columns, unsigned rows)
     cells = vzalloc(2ul * columns * rows * sizeof(*cells));
     if (!cells)
         return -ENOMEM;
-    fb.pixels = ioremap_wc(fb.desc.paddr, bytes);
+    fb.pixels = ioremap_wc(fb.desc.base, bytes);
     if (!fb.pixels) {
         vfree(cells);
         return -ENOMEM;
@@ -216,16 +220,16 @@ int framebuffer_init(const struct framebuffer_desc *desc)
     const char *problem = desc_problem(desc);
     if (problem) {
         log_warn("fb: %ux%u, %u bits, pitch %u at 0x%lx: %s, no console here", desc->width,
-                 desc->height, desc->bpp, desc->pitch, desc->paddr, problem);
+                 desc->height, desc->bits_per_pixel, desc->pitch, desc->base, problem);
         return -EINVAL;
     }
 
     fb.desc = *desc;
-    fb.pixel_bytes = (desc->bpp + 7) / 8;
+    fb.pixel_bytes = (desc->bits_per_pixel + 7) / 8;
     build_palette();
     error = acquire(desc->width / font.width, desc->height / font.height);
     if (error) {
-        log_warn("fb: cannot map %ux%u at 0x%lx (error %d)", desc->width, desc->height, desc->paddr,
+        log_warn("fb: cannot map %ux%u at 0x%lx (error %d)", desc->width, desc->height, desc->base,
                  error);
         return error;
     }
@@ -234,6 +238,6 @@ int framebuffer_init(const struct framebuffer_desc *desc)
     idle_hook_register(fb_idle);
     console_register(&fb_console);
     log_info("fb: %ux%u, %u bits at 0x%lx, %ux%u characters of %ux%u", desc->width, desc->height,
-             desc->bpp, desc->paddr, terminal.columns, terminal.rows, font.width, font.height);
+             desc->bits_per_pixel, desc->base, terminal.columns, terminal.rows, font.width, font.height);
     return 0;
 }

@@ -8,17 +8,13 @@
 
 #include "lib/types.h"
 
-/* Where a colour component lies in a pixel: bits [position, position + size). */
-struct framebuffer_channel {
-    u8 position, size;
-};
-
 struct framebuffer_desc {
-    paddr_t paddr;
-    u32 pitch; /* bytes from one row to the next */
-    u32 width, height;
-    u8 bpp; /* 15, 16, 24 or 32, direct colour */
-    struct framebuffer_channel red, green, blue;
+    paddr_t base;
+    u32 pitch;          /* bytes from one row to the next */
+    u32 width, height;  /* pixels */
+    u32 bits_per_pixel; /* 15, 16, 24 or 32 */
+    /* Red is bits [red_shift, red_shift + red_bits) of a pixel, and so on. */
+    u8 red_shift, red_bits, green_shift, green_bits, blue_shift, blue_bits;
 };
 
 /*

@@ -98,11 +98,6 @@ static void ioapic_disable(u32 line)
 static const struct irq_chip ioapic_chip = {
     .name = "ioapic", .enable = ioapic_enable, .disable = ioapic_disable, .eoi = lapic_eoi};
 
-bool ioapic_present(void)
-{
-    return acpi_facts.madt.ioapic_count > 0;
-}
-
 /* Map one and mask its inputs. All ones is what an address without a device reads as. */
 static void add_ioapic(const struct acpi_ioapic *entry)
 {

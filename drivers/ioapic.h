@@ -7,9 +7,6 @@
 
 #include "lib/types.h"
 
-/* Do the ACPI tables name an IOAPIC? lapic_init() wants to know whether the 8259 must serve. */
-bool ioapic_present(void);
-
 /*
  * Map every IOAPIC of the MADT, mask all inputs and register the chip "ioapic"; interrupts go to the
  * calling CPU. Without a usable one registers the 8259 instead. Boot, after lapic_init().

@@ -43,12 +43,14 @@ enum lapic_register {
 #define DIVIDE_BY_16 0x3u
 #define TIMER_VECTOR 0xf0u
 #define TIMER_MAX 0xffffffffu
+#define CALIBRATION_FRACTION 200 /* of a second */
+#define SAMPLES 5
 #define NS_PER_SECOND 1000000000UL
+#define SCALE_SHIFT 32
 
 static volatile u32 *registers; /* NULL until lapic_init(), and in x2APIC mode */
 static bool x2apic;
-static bool let_8259_through;
-static u64 timer_hz;
+static u64 ns_scale; /* timer ticks per nanosecond, fixed point with SCALE_SHIFT fraction bits */
 
 static u32 lapic_read(enum lapic_register reg)
 {
@@ -63,15 +65,28 @@ static void lapic_write(enum lapic_register reg, u32 value)
         registers[reg / 4] = value;
 }
 
+static bool lapic_present(void)
+{
+    return x2apic || registers;
+}
+
 u32 lapic_id(void)
 {
+    if (!lapic_present())
+        return 0;
     return x2apic ? lapic_read(LAPIC_ID) : lapic_read(LAPIC_ID) >> 24;
 }
 
 void lapic_eoi(void)
 {
-    if (x2apic || registers)
+    if (lapic_present())
         lapic_write(LAPIC_EOI, 0);
+}
+
+void lapic_accept_8259(void)
+{
+    if (lapic_present())
+        lapic_write(LAPIC_LVT_LINT0, LVT_EXTINT);
 }
 
 void lapic_enable(void)
@@ -79,7 +94,7 @@ void lapic_enable(void)
     lapic_write(LAPIC_TASK_PRIORITY, 0);
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
-    lapic_write(LAPIC_LVT_LINT0, let_8259_through ? LVT_EXTINT : LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
     lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
     lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | TRAP_SPURIOUS);
     lapic_eoi(); /* what was in service when the firmware left */
@@ -93,7 +108,74 @@ static bool cpu_has_apic(void)
     return edx & CPUID_1_EDX_APIC;
 }
 
-bool lapic_init(bool use_8259)
+/* One shot: writing the initial count starts it. A longer wait than the counter holds ends early, and
+ * time_event() arms again for the rest. */
+static void lapic_timer_arm(u64 ns)
+{
+    unsigned __int128 wanted = ((unsigned __int128)ns * ns_scale >> SCALE_SHIFT) + 1;
+    u32 ticks = wanted > TIMER_MAX ? TIMER_MAX : (u32)wanted;
+
+    lapic_write(LAPIC_LVT_TIMER, TIMER_VECTOR);
+    lapic_write(LAPIC_TIMER_INITIAL, ticks);
+}
+
+static const struct clock_event lapic_event = {.name = "lapic", .arm = lapic_timer_arm};
+
+struct sample {
+    u64 tsc;
+    u32 counted;
+};
+
+/* The count between two reads of the TSC; the tightest of several, as in drivers/timer. */
+static struct sample take_sample(void)
+{
+    struct sample best = {0};
+    u64 best_width = ~0UL;
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        u64 before = rdtsc();
+        u32 counted = TIMER_MAX - lapic_read(LAPIC_TIMER_CURRENT);
+        u64 width = rdtsc() - before;
+
+        if (width >= best_width)
+            continue;
+        best_width = width;
+        best = (struct sample){before + width / 2, counted};
+    }
+    return best;
+}
+
+/* Ticks per second, measured with the counter running down silently from its maximum. */
+static u64 measure_timer(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | TIMER_VECTOR);
+    lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
+    lapic_write(LAPIC_TIMER_INITIAL, TIMER_MAX);
+
+    struct sample start = take_sample(), end;
+    u64 window = clock_tsc_hz() / CALIBRATION_FRACTION;
+    while (rdtsc() - start.tsc < window)
+        cpu_relax();
+    end = take_sample();
+    lapic_write(LAPIC_TIMER_INITIAL, 0);
+    return (u64)(end.counted - start.counted) * clock_tsc_hz() / (end.tsc - start.tsc);
+}
+
+static void start_timer(void)
+{
+    u64 hz = clock_tsc_hz() ? measure_timer() : 0;
+
+    if (hz == 0 || irq_vector_request(TIMER_VECTOR, time_event, NULL)) {
+        log_warn("lapic: the timer cannot be used; no timer events");
+        return;
+    }
+    ns_scale = (hz << SCALE_SHIFT) / NS_PER_SECOND;
+    clock_event_register(&lapic_event);
+    log_info("lapic: timer at %lu.%03lu MHz", hz / 1000000, hz / 1000 % 1000);
+}
+
+/* Find the registers, through memory or MSRs. False with a log line when there are none. */
+static bool find_registers(void)
 {
     if (!cpu_has_apic()) {
         log_warn("lapic: this CPU has none; no timer events");
@@ -112,51 +194,17 @@ bool lapic_init(bool use_8259)
     x2apic = base & APIC_BASE_X2APIC;
     if (!x2apic)
         registers = ioremap(address, APIC_REGISTERS_SIZE);
-    if (!x2apic && !registers) {
+    if (!lapic_present())
         log_error("lapic: cannot map 0x%lx; no timer events", address);
+    return lapic_present();
+}
+
+bool lapic_init(void)
+{
+    if (!find_registers())
         return false;
-    }
-    let_8259_through = use_8259;
     lapic_enable();
     log_info("lapic: id %u%s", lapic_id(), x2apic ? ", x2APIC mode" : "");
+    start_timer();
     return true;
-}
-
-void lapic_timer_count_start(void)
-{
-    if (!x2apic && !registers)
-        return;
-    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED | TIMER_VECTOR);
-    lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
-    lapic_write(LAPIC_TIMER_INITIAL, TIMER_MAX);
-}
-
-u32 lapic_timer_counted(void)
-{
-    return x2apic || registers ? TIMER_MAX - lapic_read(LAPIC_TIMER_CURRENT) : 0;
-}
-
-/* One shot: writing the initial count starts it. A longer wait than the counter holds ends early, and
- * time_event() arms again for the rest. */
-static void lapic_timer_arm(u64 ns)
-{
-    unsigned __int128 wanted = (unsigned __int128)ns * timer_hz / NS_PER_SECOND + 1;
-    u32 ticks = wanted > TIMER_MAX ? TIMER_MAX : (u32)wanted;
-
-    lapic_write(LAPIC_LVT_TIMER, TIMER_VECTOR);
-    lapic_write(LAPIC_TIMER_INITIAL, ticks);
-}
-
-static const struct clock_event lapic_event = {.name = "lapic", .arm = lapic_timer_arm};
-
-void lapic_timer_register(u64 ticks_per_second)
-{
-    lapic_write(LAPIC_TIMER_INITIAL, 0); /* stop the calibration count */
-    timer_hz = ticks_per_second;
-    if (irq_vector_request(TIMER_VECTOR, time_event, NULL)) {
-        log_warn("lapic: vector 0x%x is taken; no timer events", TIMER_VECTOR);
-        return;
-    }
-    clock_event_register(&lapic_event);
-    log_info("lapic: timer at %lu.%03lu MHz", timer_hz / 1000000, timer_hz / 1000 % 1000);
 }

@@ -9,24 +9,22 @@
 #include "lib/types.h"
 
 /*
- * Map the registers (needs ioremap()) and enable the boot CPU's LAPIC. `use_8259`: let the 8259's
- * interrupts through LINT0. False when this CPU has no usable LAPIC. Boot, after acpi_init().
+ * Map the registers (needs ioremap()), enable the boot CPU's LAPIC, measure its timer against the TSC
+ * for 5 ms and register the clock event "lapic". False, with a log line, when there is none. Boot,
+ * after timer_calibrate().
  */
-bool lapic_init(bool use_8259);
+bool lapic_init(void);
 
 /* Enable the calling CPU's LAPIC in the same way; for CPUs that start later. */
 void lapic_enable(void);
 
-/* The calling CPU's APIC id. After lapic_init(). */
+/* Let the 8259's interrupts in through LINT0 of the calling CPU. After lapic_init(). */
+void lapic_accept_8259(void);
+
+/* The calling CPU's APIC id; 0 when lapic_init() failed. */
 u32 lapic_id(void);
 
 /* End of interrupt; harmless when nothing is in service. Any context. */
 void lapic_eoi(void);
-
-/* Calibration, for drivers/timer: let the counter run down silently from its maximum; how far it has
- * come since; and the result, ticks per second, which registers the clock event "lapic". */
-void lapic_timer_count_start(void);
-u32 lapic_timer_counted(void);
-void lapic_timer_register(u64 ticks_per_second);
 
 #endif

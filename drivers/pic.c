@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * 8259 interrupt controllers. Two jobs: keep quiet next to an IOAPIC, or serve alone. When serving,
- * interrupts come through the LAPIC's LINT0 ("virtual wire"), so lapic_init() lets that pin through.
+ * interrupts come through the LAPIC's LINT0 pin ("virtual wire").
  * Locking: irq_request() serialises enable; eoi runs with interrupts off on the boot CPU, the only
  * one that the 8259 reaches. Reference: Intel 8259A data sheet.
  */
@@ -91,5 +91,6 @@ static const struct irq_chip pic_chip = {
 
 void pic_register(void)
 {
+    lapic_accept_8259();
     irq_chip_register(&pic_chip);
 }

@@ -11,7 +11,7 @@
  * a line that still fires must not look like a double fault. */
 void pic_disable(void);
 
-/* Register the 8259 as the interrupt chip (no MADT, no IOAPIC). After lapic_init(). */
+/* Register the 8259 as the interrupt chip (no MADT, no IOAPIC). Boot CPU, after lapic_init(). */
 void pic_register(void);
 
 #endif

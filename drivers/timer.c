@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calibration of the TSC and of the LAPIC timer, both in the same 10 ms. Every wait is bounded by a
- * number of reads, so that a clock that stands still is noticed instead of waited for.
+ * Calibration of the TSC. Every wait is bounded by a number of reads, so that a clock that stands
+ * still is noticed instead of waited for.
  * No lock: boot CPU, once, interrupts off. References: IA-PC HPET specification 1.0a; Intel 8254.
  * Read next: kernel/time.c.
  */
 #include "drivers/timer.h"
 #include "drivers/acpi.h"
-#include "drivers/lapic.h"
 #include "kernel/cpu.h"
 #include "kernel/printk.h"
 #include "kernel/time.h"
-#include "lib/errno.h"
 #include "mm/vmalloc.h"
 
 #define WINDOW_MS 10
@@ -48,17 +46,17 @@
 #define SANE_MIN_HZ 10000000UL
 #define SANE_MAX_HZ 20000000000UL
 
-/* Ticks of each clock during the same window. */
+/* Ticks of both clocks during the same window. */
 struct measurement {
     u64 reference, reference_hz;
-    u64 tsc, lapic;
+    u64 tsc;
     const char *name;
 };
 
 /* The moment that a reference value was read, as well as the TSC can tell. */
 struct sample {
     u64 tsc;
-    u32 reference, lapic;
+    u32 reference;
 };
 
 static u32 hpet_now(volatile u32 *hpet)
@@ -83,7 +81,7 @@ static struct sample hpet_sample(volatile u32 *hpet)
         if (width >= best_width)
             continue;
         best_width = width;
-        best = (struct sample){before + width / 2, reference, lapic_timer_counted()};
+        best = (struct sample){before + width / 2, reference};
     }
     return best;
 }
@@ -111,7 +109,6 @@ static bool measure_with_hpet_at(volatile u32 *hpet, struct measurement *m)
     m->reference_hz = FS_PER_SECOND / period_fs;
     m->name = "HPET";
 
-    lapic_timer_count_start();
     struct sample start = hpet_sample(hpet);
     if (!hpet_wait(hpet, (u32)(m->reference_hz * WINDOW_MS / MS_PER_SECOND))) {
         log_warn("hpet: the counter stands still, not used");
@@ -120,7 +117,6 @@ static bool measure_with_hpet_at(volatile u32 *hpet, struct measurement *m)
     struct sample end = hpet_sample(hpet);
     m->reference = end.reference - start.reference;
     m->tsc = end.tsc - start.tsc;
-    m->lapic = end.lapic - start.lapic;
     return true;
 }
 
@@ -150,17 +146,14 @@ static bool measure_with_pit(struct measurement *m)
     outb(PIT_GATE_PORT, (u8)((gate & ~PIT_SPEAKER) | PIT_GATE));
     outb(PIT_COMMAND, PIT_CHANNEL_2_MODE_0);
     outb(PIT_CHANNEL_2, (u8)count);
-    lapic_timer_count_start();
     outb(PIT_CHANNEL_2, (u8)(count >> 8));
 
     u64 start = rdtsc();
-    u32 lapic_start = lapic_timer_counted();
     bool ended = false;
     if (!(inb(PIT_GATE_PORT) & PIT_OUTPUT))
         for (unsigned reads = 0; reads < PATIENCE && !ended; reads++)
             ended = inb(PIT_GATE_PORT) & PIT_OUTPUT;
     m->tsc = rdtsc() - start;
-    m->lapic = lapic_timer_counted() - lapic_start;
     m->reference = count;
     m->reference_hz = PIT_HZ;
     m->name = "PIT";
@@ -194,9 +187,9 @@ static u64 tsc_hz_from_cpuid(void)
     return (u64)eax * 1000;
 }
 
-static u64 rate(u64 ticks, const struct measurement *m)
+static u64 tsc_hz_measured(const struct measurement *m)
 {
-    return m->reference ? ticks * m->reference_hz / m->reference : 0;
+    return m->reference ? m->tsc * m->reference_hz / m->reference : 0;
 }
 
 static bool sane(u64 hz)
@@ -209,16 +202,12 @@ void timer_calibrate(void)
     struct measurement m = {0};
     bool measured = measure_with_hpet(&m) || measure_with_pit(&m);
 
-    if (measured && sane(rate(m.tsc, &m))) {
-        time_init_tsc(rate(m.tsc, &m), m.name);
+    if (measured && sane(tsc_hz_measured(&m))) {
+        time_init_tsc(tsc_hz_measured(&m), m.name);
     } else if (sane(tsc_hz_from_cpuid())) {
         time_init_tsc(tsc_hz_from_cpuid(), "CPUID");
     } else {
         log_warn("timer: neither HPET nor PIT runs and CPUID is silent; assuming a TSC of 1 GHz");
         time_init_tsc(FALLBACK_HZ, "assumption");
     }
-    if (measured && rate(m.lapic, &m))
-        lapic_timer_register(rate(m.lapic, &m));
-    else
-        log_warn("timer: the LAPIC timer does not count; no timer events");
 }

@@ -8,9 +8,9 @@
 #include "lib/types.h"
 
 /*
- * Measure the TSC and the LAPIC timer for about 10 ms against the HPET, else the PIT; failing both,
- * take what CPUID says, else assume 1 GHz with a warning. Then time_init_tsc() and the clock event.
- * Always returns. Boot CPU, interrupts off, after acpi_init() and lapic_init().
+ * Measure the TSC for about 10 ms against the HPET, else the PIT; failing both, take what CPUID says,
+ * else assume 1 GHz with a warning. Then time_init_tsc(). Always returns. Boot CPU, interrupts off,
+ * after acpi_init().
  */
 void timer_calibrate(void);
 

@@ -10,9 +10,7 @@
 #include "drivers/terminal.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/printk.h"
 #include "mm/layout.h"
-#include "mm/vmalloc.h"
 
 #define VGA_MEMORY 0xb8000UL
 #define VGA_COLUMNS 80
@@ -109,15 +107,4 @@ bool vga_text_init(bool text_mode)
     terminal_repaint(&terminal);
     console_register(&vga_console);
     return true;
-}
-
-void vga_text_remap(void)
-{
-    if (!terminal.columns)
-        return;
-    u16 *mapped = ioremap(VGA_MEMORY, VGA_BYTES);
-    if (mapped)
-        screen = mapped;
-    else
-        log_warn("vga: cannot map 0x%lx, staying with the direct map", VGA_MEMORY);
 }

@@ -10,15 +10,9 @@
 
 /*
  * Clear the screen and register the console if `text_mode` (from the boot information) and a VGA
- * answers. Uses the direct map for 0xb8000; call early, before or after the final page tables.
- * Returns whether there is a console.
+ * answers; returns whether there is a console. The video window is in the direct map, the early one
+ * and the final one.
  */
 bool vga_text_init(bool text_mode);
-
-/*
- * Move to a mapping of its own: the final direct map covers RAM only. Call once, when ioremap() works
- * and before anything prints through page tables that lack 0xb8000 in the direct map.
- */
-void vga_text_remap(void);
 
 #endif
