@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The test runner: suites in alphabetical order, tests in link order, results as nested KTAP 1. Each
+ * The test runner: suites by name, their tests by file and line, results as nested KTAP 1. Each
  * test is bracketed: baseline counts before and after must agree, reports ("BUG: ...") must be as
  * many as the test announced, interrupts must be on. Diagnostics stand in front of the result line.
  * No lock: one CPU runs tests, from the shell or from the boot actions.
@@ -111,6 +111,30 @@ static bool matches(const struct ktest *test, const char *filter)
     return filter[length] == '.' && strcmp(filter + length + 1, test->name) == 0;
 }
 
+/* Negative when a comes before b. */
+static int compare_places(const struct ktest *a, const struct ktest *b)
+{
+    int files = strcmp(a->file, b->file);
+    return files ? files : a->line - b->line;
+}
+
+/* The first test of a suite behind `after` (NULL: the very first) that the filter takes, or NULL. */
+static const struct ktest *test_after(const char *suite, const char *filter,
+                                      const struct ktest *after)
+{
+    const struct ktest *best = NULL;
+
+    for (const struct ktest *t = __ktests_start; t != __ktests_end; t++) {
+        if (strcmp(t->suite, suite) != 0 || !matches(t, filter))
+            continue;
+        if (after && compare_places(t, after) <= 0)
+            continue;
+        if (!best || compare_places(t, best) < 0)
+            best = t;
+    }
+    return best;
+}
+
 static u64 count_matches(const char *suite, const char *filter)
 {
     u64 count = 0;
@@ -211,11 +235,11 @@ static void run_suite(const char *suite, const char *filter, u64 number)
     print(INDENT "KTAP version 1\n");
     print(INDENT "# Subtest: %s\n", suite);
     print(INDENT "1..%lu\n", count_matches(suite, filter));
-    for (const struct ktest *t = __ktests_start; t != __ktests_end && !totals.interrupted; t++) {
-        if (strcmp(t->suite, suite) != 0 || !matches(t, filter))
-            continue;
-        run_one(t, ++done);
+    const struct ktest *test = test_after(suite, filter, NULL);
+    while (test && !totals.interrupted) {
+        run_one(test, ++done);
         totals.interrupted = console_interrupted();
+        test = test_after(suite, filter, test);
     }
     bool ok = totals.failed == failed_before && !totals.interrupted;
     print("%s %lu %s\n", ok ? "ok" : "not ok", number, suite);

@@ -14,13 +14,16 @@ struct ktest {
     const char *suite;
     const char *name;
     const char *(*run)(void);
+    const char *file; /* within a suite, tests run in the order of file and line: */
+    int line;         /* the compiler may lay tables out backwards */
 };
 
 /* KTEST(vmap, carve_ne) { ...; return NULL; } */
 #define KTEST(suite_id, test_id)                                                                   \
     static const char *ktest_##suite_id##_##test_id(void);                                         \
     static const struct ktest ktest_entry_##suite_id##_##test_id __section(".table.ktest")         \
-        __attribute__((used, aligned(8))) = {#suite_id, #test_id, ktest_##suite_id##_##test_id};   \
+        __attribute__((used, aligned(8))) = {#suite_id, #test_id, ktest_##suite_id##_##test_id,    \
+                                             __FILE__, __LINE__};                                  \
     static const char *ktest_##suite_id##_##test_id(void)
 
 /* Leave the test with a formatted sentence (in a static buffer) unless cond holds. */
