@@ -19,17 +19,18 @@ struct flush_queue {
     struct vmap_space *space; /* where flushed ranges go back to */
     enum flush_policy policy;
     struct spinlock lock;
-    struct list_head areas;   /* struct vmap_area.purge, kind LAZY */
-    u64 lazy_pages;           /* waiting now */
-    u64 count;                /* areas waiting now */
-    u64 threshold;            /* pages; lazy_max_pages() unless a test sets it */
+    struct list_head areas; /* struct vmap_area.purge, kind LAZY */
+    u64 lazy_pages;         /* waiting now */
+    u64 count;              /* areas waiting now */
+    u64 threshold;          /* pages; lazy_max_pages() unless a test sets it */
     u64 purges, purged_areas, purged_pages, peak_pages;
 };
 
 /* fls(online CPUs) x 32 MiB in pages, as in Linux since 2.6.28. */
 u64 lazy_max_pages(void);
 
-void flush_queue_init(struct flush_queue *queue, struct vmap_space *space, enum flush_policy policy);
+void flush_queue_init(struct flush_queue *queue, struct vmap_space *space,
+                      enum flush_policy policy);
 
 /*
  * The range of a BUSY area has been unmapped (PTEs cleared): retire the area, flush now or later, then
@@ -39,6 +40,11 @@ void flush_defer(struct flush_queue *queue, struct vmap_area *area);
 
 /* Flush everything that waits with one range flush and give it back; returns pages purged. */
 u64 flush_purge(struct flush_queue *queue);
+
+/* Ranges that wait, oldest first, under queue->lock: for the dumps. The visitor must not sleep nor
+ * call back; it returns false to stop. */
+void flush_for_each(struct flush_queue *queue,
+                    bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);
 
 const char *flush_policy_name(enum flush_policy policy);
 

@@ -28,8 +28,8 @@ int vmap_oracle_take(struct vmap_oracle *oracle, vaddr_t start, vaddr_t end);
 int vmap_oracle_give(struct vmap_oracle *oracle, vaddr_t start, vaddr_t end);
 
 /* The lowest aligned start in [lo, hi) where size bytes are free; false when there is none. */
-bool vmap_oracle_lowest(const struct vmap_oracle *oracle, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
-                        vaddr_t *out);
+bool vmap_oracle_lowest(const struct vmap_oracle *oracle, u64 size, u64 align, vaddr_t lo,
+                        vaddr_t hi, vaddr_t *out);
 bool vmap_oracle_is_free(const struct vmap_oracle *oracle, vaddr_t start, vaddr_t end);
 u64 vmap_oracle_used_pages(const struct vmap_oracle *oracle);
 

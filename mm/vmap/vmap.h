@@ -11,6 +11,7 @@
 #ifndef MM_VMAP_VMAP_H
 #define MM_VMAP_VMAP_H
 
+#include "lib/bits.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
@@ -21,9 +22,9 @@ struct vmap_space;
 struct vmap_oracle;
 
 enum vmap_kind {
-    VMAP_FREE = 0, /* in the free structures */
-    VMAP_BUSY = 1, /* handed out */
-    VMAP_LAZY = 2, /* given back, waits for its TLB flush; not to be reused */
+    VMAP_FREE = 0,   /* in the free structures */
+    VMAP_BUSY = 1,   /* handed out */
+    VMAP_LAZY = 2,   /* given back, waits for its TLB flush; not to be reused */
     VMAP_CACHED = 3, /* held by the design for quick reuse */
 };
 
@@ -34,12 +35,12 @@ struct vmap_area {
     struct rb_node rb_node;
     struct list_head list; /* address-ordered list */
     union {
-        u64 subtree_max_size;  /* FREE: largest free size in the subtree below (V3) */
-        struct vm_struct *vm;  /* BUSY: who uses it; NULL for vm_map_ram and bare reservations */
+        u64 subtree_max_size; /* FREE: largest free size in the subtree below (V3) */
+        struct vm_struct *vm; /* BUSY: who uses it; NULL for vm_map_ram and bare reservations */
     };
-    u32 kind;                  /* enum vmap_kind */
-    u32 caller;                /* packed: who allocated (see mm/page.h caller_pack()) */
-    struct list_head purge;    /* LAZY: on the flush queue */
+    u32 kind;               /* enum vmap_kind */
+    u32 caller;             /* packed: who allocated (see mm/page.h caller_pack()) */
+    struct list_head purge; /* LAZY: on the flush queue */
 };
 
 static inline u64 vmap_area_size(const struct vmap_area *area)
@@ -59,16 +60,16 @@ struct vmap_stats {
     u64 largest_free;             /* bytes */
     u64 nodes;                    /* descriptors allocated now */
     u64 metadata_bytes;
-    u64 visited;                  /* nodes looked at by the last alloc */
-    u64 allocs, frees, failures;  /* since init */
+    u64 visited;                                  /* nodes looked at by the last alloc */
+    u64 allocs, frees, failures;                  /* since init */
     u64 fit_full, fit_left, fit_right, fit_inner; /* FL, LE, RE, NE counts (designs that carve) */
     u64 merges;
 };
 
 /* Capabilities: which laws a design promises. */
-#define VMAP_CAP_LOWEST_FIT 1u  /* V7: always the lowest address that fits */
-#define VMAP_CAP_AUGMENTED 2u   /* V3 applies */
-#define VMAP_CAP_FREE_TREE 4u   /* has a tree of free ranges: vmap_design.free_root() */
+#define VMAP_CAP_LOWEST_FIT 1u /* V7: always the lowest address that fits */
+#define VMAP_CAP_AUGMENTED 2u  /* V3 applies */
+#define VMAP_CAP_FREE_TREE 4u  /* has a tree of free ranges: vmap_design.free_root() */
 
 struct vmap_design {
     const char *name;   /* "freetree": the vmap= option */
@@ -106,14 +107,16 @@ struct vmap_design {
     int (*grow)(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
     /* Give cached ranges back to the free structures. May be NULL. */
     void (*drain)(struct vmap_space *space);
-    /* Root of the tree of free areas for `vmap tree`, NULL when the design has none. */
+    /* Root of the tree of free areas for `vmap tree`; the function is always there, and answers
+     * NULL when the design has no such tree. */
     struct rb_root *(*free_root)(struct vmap_space *space);
     /* ... and of the tree of busy areas. */
     struct rb_root *(*busy_root)(struct vmap_space *space);
 };
 
-extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated */
-const struct vmap_design *vmap_design_find(const char *name);
+extern const struct vmap_design vmap_freetree, vmap_vmlist;
+extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated, the default first */
+const struct vmap_design *vmap_design_find(const char *name); /* NULL: no such design */
 
 enum vmap_check_level {
     VMAP_CHECK_OFF = 0,
@@ -133,12 +136,13 @@ struct vmap_space {
     void *node_ctx;
     struct vmap_stats stats;
     enum vmap_check_level check_level;
-    u64 operations;              /* allocs and frees: the operation number that checks cite */
-    struct vmap_oracle *oracle;  /* non-NULL at level 3 */
+    u64 operations;             /* allocs and frees: the operation number that checks cite */
+    struct vmap_oracle *oracle; /* non-NULL at level 3 */
 };
 
 /*
- * Make a space over [start, end). `state` is design->state_size zeroed bytes that live as long as
+ * Make a space over [start, end), which may reach up to the last page of the address space but not
+ * include it (end <= 2^64 - PAGE_SIZE): so no end of a range ever wraps to 0. `state` is design->state_size zeroed bytes that live as long as
  * the space. 0; -EINVAL unaligned or empty; -ENOMEM.
  */
 int vmap_space_init(struct vmap_space *space, const char *name, const struct vmap_design *design,
@@ -147,7 +151,8 @@ int vmap_space_init(struct vmap_space *space, const char *name, const struct vma
 void vmap_space_fini(struct vmap_space *space);
 
 /*
- * Reserve `size` bytes aligned to `align` inside [lo, hi). Overflow-safe. 0; -EINVAL size 0 or not
+ * Reserve `size` bytes aligned to `align` inside [lo, hi), of which only the part inside the space
+ * counts. Overflow-safe. *out is NULL on failure. 0; -EINVAL size 0 or not
  * page-aligned, align not a power of two or < PAGE_SIZE, lo/hi unaligned or lo >= hi; -ENOSPC;
  * -ENOMEM. Takes space->lock. IRQ-safe.
  */
@@ -163,9 +168,12 @@ void vmap_space_free(struct vmap_space *space, struct vmap_area *area);
 /* The BUSY area that contains addr (interior allowed), or NULL. Takes the lock. */
 struct vmap_area *vmap_space_find(struct vmap_space *space, vaddr_t addr);
 
-/* Shrink / grow in place, see the design operations; -ENOSYS when the design cannot. Takes the lock. */
+/* Shrink / grow a BUSY area in place, see the design operations; -ENOSYS when the design cannot;
+ * -EINVAL new_end unaligned, not above the area's start, or outside of the space. Takes the lock. */
 int vmap_space_resize(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
 
+/* BUSY (LAZY ones included), FREE or CACHED ranges in ascending order, under the lock: the visitor
+ * must not sleep nor call back into the space; it returns false to stop. */
 void vmap_space_for_each(struct vmap_space *space, enum vmap_kind kind,
                          bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);
 
@@ -173,7 +181,10 @@ void vmap_space_for_each(struct vmap_space *space, enum vmap_kind kind,
  * a static buffer). Takes the lock. */
 const char *vmap_space_check(struct vmap_space *space);
 
-/* At run time. Level 3 builds the oracle from the present state. 0 or -ENOMEM. */
+/* At run time. Level 3 builds the oracle from the present state (window at most 32 TiB); without
+ * memory for it: -ENOMEM, the level stays. Takes the lock. A broken invariant found by the automatic
+ * checks is a port_panic() that cites the operation; level 3 falls back to 2 when the oracle runs out
+ * of memory later. */
 int vmap_space_set_check(struct vmap_space *space, enum vmap_check_level level);
 
 /* Counters with largest_free and metadata_bytes computed now. Takes the lock. */
@@ -184,8 +195,17 @@ struct vmap_area *vmap_node_alloc(struct vmap_space *space);
 void vmap_node_free(struct vmap_space *space, struct vmap_area *area);
 
 /* The one rule of a fit: the lowest aligned start in [max(area start, lo), min(area end, hi)) that
- * holds size bytes; false when there is none. Overflow-safe. */
-bool vmap_fit(vaddr_t start, vaddr_t end, u64 size, u64 align, vaddr_t lo, vaddr_t hi, vaddr_t *out);
+ * holds size bytes; false when there is none. Overflow-safe. Inline: the heart of every search. */
+static inline bool vmap_fit(vaddr_t start, vaddr_t end, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                            vaddr_t *out)
+{
+    vaddr_t from, to = min_u64(end, hi);
+
+    if (!align_up_checked(max_u64(start, lo), align, &from) || from > to || to - from < size)
+        return false;
+    *out = from;
+    return true;
+}
 
 /* A sentence in the static check buffer, for check() functions: "V3: ...". */
 const char *vmap_broken(const char *format, ...) __printf(1, 2);
