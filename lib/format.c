@@ -121,7 +121,9 @@ static const char *parse_length(const char *p, enum length *length)
 /* p is behind the '%'. Returns what follows the conversion, or NULL if it is not one of ours. */
 static const char *parse_spec(const char *p, struct spec *spec)
 {
-    *spec = (struct spec){.length = LEN_INT};
+    *spec = (struct spec){.length = LEN_INT, .conversion = *p};
+    if (*p == '%')
+        return p + 1;
     p = parse_flags(p, spec);
     p = parse_number(p, &spec->width, &spec->star_width);
     if (*p == '.') {
@@ -129,10 +131,9 @@ static const char *parse_spec(const char *p, struct spec *spec)
         p = parse_number(p + 1, &spec->precision, &spec->star_precision);
     }
     p = parse_length(p, &spec->length);
-    spec->conversion = *p;
-    if (!*p || !strchr("diuxXocsp%", *p))
+    if (!*p || !strchr(spec->length == LEN_INT ? "diuxXocsp" : "diuxXo", *p))
         return NULL;
-    p++;
+    spec->conversion = *p++;
     if (spec->conversion == 'p' && (*p == 'S' || *p == 'M'))
         spec->extension = *p++;
     return p;
