@@ -18,8 +18,8 @@
 #define MESSAGE_SIZE 1024
 #define LOCKS_HELD_MAX 16
 #define LOCK_ORDERS_MAX 256
-#define LOCK_USED_IRQ_OFF 1u
-#define LOCK_USED_IRQ_ON 2u
+#define LOCK_IRQ_SAFE 1u   /* taken by spin_lock_irqsave() or inside an interrupt */
+#define LOCK_IRQ_UNSAFE 2u /* taken while an interrupt could come and want it, too */
 #define FLAG_INTERRUPTS 0x200u /* where IF is in the real flags register */
 
 vaddr_t host_direct_map_base, host_vmemmap_base;
@@ -258,7 +258,7 @@ void irq_restore(u64 flags)
     for (u32 i = 0; flags && i < world.depth; i++) {
         const struct spinlock *lock = world.held[i];
 
-        if (lock->holder == world.cpu + 1 && (lock->uses & LOCK_USED_IRQ_OFF))
+        if (lock->holder == world.cpu + 1 && (lock->uses & LOCK_IRQ_SAFE))
             port_panic("interrupts turned on while lock \"%s\" is held", lock->name);
     }
     world.irqs_off[world.cpu] = !flags;
@@ -307,8 +307,11 @@ static void check_lock_order(const struct spinlock *lock)
 
 static void check_lock_interrupts(struct spinlock *lock)
 {
-    lock->uses |= world.irqs_off[world.cpu] ? LOCK_USED_IRQ_OFF : LOCK_USED_IRQ_ON;
-    if (lock->uses == (LOCK_USED_IRQ_OFF | LOCK_USED_IRQ_ON))
+    if (world.in_interrupt)
+        lock->uses |= LOCK_IRQ_SAFE;
+    else if (!world.irqs_off[world.cpu])
+        lock->uses |= LOCK_IRQ_UNSAFE;
+    if (lock->uses == (LOCK_IRQ_SAFE | LOCK_IRQ_UNSAFE))
         port_panic("lock \"%s\" is taken with interrupts on here and off there", lock_name(lock));
 }
 
@@ -357,6 +360,7 @@ u64 spin_lock_irqsave(struct spinlock *lock)
 {
     u64 flags = irq_save();
 
+    lock->uses |= LOCK_IRQ_SAFE;
     spin_lock(lock);
     return flags;
 }

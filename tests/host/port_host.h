@@ -15,7 +15,7 @@
 /* All zero is a valid, free lock without a name. */
 struct spinlock {
     u32 holder; /* CPU id + 1, 0 = free */
-    u32 uses;   /* how it has been taken so far: LOCK_USED_* in port_host.c */
+    u32 uses;   /* how it has been taken so far: LOCK_IRQ_* in port_host.c */
     const char *name;
 };
 
@@ -28,8 +28,8 @@ void spin_init(struct spinlock *lock, const char *name);
 
 /*
  * Panics when the lock is taken already (by this CPU: twice; by another: it would wait for ever),
- * when two locks are taken in the opposite order of an earlier time, and when a lock is taken with
- * interrupts on here and with interrupts off there.
+ * when two locks are taken in the opposite order of an earlier time, and when a lock that is taken by
+ * spin_lock_irqsave() elsewhere is taken while interrupts are on.
  */
 void spin_lock(struct spinlock *lock);
 bool spin_trylock(struct spinlock *lock);
