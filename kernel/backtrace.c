@@ -10,6 +10,7 @@
 #include "kernel/printk.h"
 #include "kernel/trap.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define MAX_FRAMES 32
 #define FRAME_BYTES 16
@@ -55,21 +56,85 @@ size_t backtrace_describe(const vaddr_t *frames, size_t n, char *buf, size_t siz
     bool exact = n == 0 || frames[n - 1] == (vaddr_t)trap_dispatched;
     struct symbol symbol;
     if (!symbol_lookup(frames[n] - !exact, &symbol))
-        return format_to(buf, size, "%#lx%s", frames[n],
-                         frames[n] >> 63 ? " (not kernel text)" : " (user mode)");
+        return format_to(buf, size, "%#lx (not in the kernel image)", frames[n]);
     return format_to(buf, size, "%s+%#lx/%#lx%s", symbol.name, frames[n] - symbol.address,
                      symbol.size, exact && n ? " <- interrupted here" : "");
 }
 
-void backtrace_print(vaddr_t rip, vaddr_t rbp)
+static bool in_kernel_text(vaddr_t address)
+{
+    return address >= (vaddr_t)__text_start && address < (vaddr_t)__text_end;
+}
+
+/* Does `address` lie behind a call instruction (E8 rel32, or FF /2 with 0, 1, 4 or 5 more bytes)? */
+static bool follows_call(vaddr_t address)
+{
+    if (!in_kernel_text(address) || !in_kernel_text(address - 7))
+        return false;
+    const u8 *code = (const u8 *)address;
+    return code[-5] == 0xe8 || code[-2] == 0xff || code[-3] == 0xff || code[-6] == 0xff ||
+           code[-7] == 0xff;
+}
+
+/*
+ * The caller that the rbp chain does not show, because the trapped function has not pushed rbp: it is
+ * at its start or its end, or a leaf that does without (memcpy, small helpers), or no function at all
+ * (a jump to nowhere). Then the return address is still on top of the stack. 0 when there is none.
+ *
+ * 1. Find the start of the function; `push rbp; mov rbp, rsp` there is the normal prologue (4 bytes).
+ * 2. Behind it, rbp is good, except at the final `ret`. Between the two the address is one word up.
+ * 3. What was found must look like a return address: a call instruction stands before it.
+ */
+static vaddr_t hidden_caller(const struct trap_frame *frame)
+{
+    static const u8 prologue[] = {0x55, 0x48, 0x89, 0xe5};
+    struct stack_info stack;
+    struct symbol symbol;
+    vaddr_t at = frame->rsp;
+    if (in_kernel_text(frame->rip) && symbol_lookup(frame->rip, &symbol) &&
+        memcmp((const void *)symbol.address, prologue, sizeof(prologue)) == 0) {
+        bool at_return = *(const u8 *)frame->rip == 0xc3;
+        if (symbol.offset >= sizeof(prologue) && !at_return)
+            return 0;
+        if (symbol.offset > 0 && !at_return)
+            at += sizeof(u64);
+    }
+    if (at % sizeof(u64) || !stack_find(at, &stack) || stack.is_guard)
+        return 0;
+    vaddr_t caller = *(const vaddr_t *)at;
+    return follows_call(caller) ? caller : 0;
+}
+
+static void print_frames(const vaddr_t *frames, size_t count)
 {
     char line[160];
-    vaddr_t frames[MAX_FRAMES] = {rip};
-    size_t count = 1 + backtrace_capture(rbp, frames + 1, MAX_FRAMES - 1);
     for (size_t i = 0; i < count; i++) {
         backtrace_describe(frames, i, line, sizeof(line));
         print("  #%-2zu %s\n", i, line);
     }
     if (count == MAX_FRAMES)
         print("  ... (more frames)\n");
+}
+
+void backtrace_print(vaddr_t rip, vaddr_t rbp)
+{
+    vaddr_t frames[MAX_FRAMES] = {rip};
+    print_frames(frames, 1 + backtrace_capture(rbp, frames + 1, MAX_FRAMES - 1));
+}
+
+size_t backtrace_capture_trap(const struct trap_frame *frame, vaddr_t *out, size_t max)
+{
+    size_t count = 0;
+    vaddr_t hidden = trap_from_user(frame) ? 0 : hidden_caller(frame);
+    if (count < max)
+        out[count++] = frame->rip;
+    if (hidden && count < max)
+        out[count++] = hidden;
+    return count + backtrace_capture(frame->rbp, out + count, max - count);
+}
+
+void backtrace_print_trap(const struct trap_frame *frame)
+{
+    vaddr_t frames[MAX_FRAMES];
+    print_frames(frames, backtrace_capture_trap(frame, frames, MAX_FRAMES));
 }

@@ -29,8 +29,11 @@ static inline void spin_init(struct spinlock *lock, const char *name)
     *lock = (struct spinlock){.name = name};
 }
 
+/* The taking functions are always inlined, so that "here" is a place in the function that locks. */
+#define __lock_inline static inline __attribute__((always_inline))
+
 /* The address of the code that is being executed: "who took it" for one lea. */
-static inline vaddr_t spin_here(void)
+__lock_inline vaddr_t spin_here(void)
 {
     vaddr_t here;
     __asm__("lea 0(%%rip), %0" : "=r"(here));
@@ -43,7 +46,7 @@ void spin_wait(struct spinlock *lock, u32 ticket);
 /* Reports and stops when a lock is released by a CPU that does not hold it. */
 __noreturn void spin_unlock_bug(struct spinlock *lock);
 
-static inline void spin_lock(struct spinlock *lock)
+__lock_inline void spin_lock(struct spinlock *lock)
 {
     u32 ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_ACQUIRE);
     if (unlikely(__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket))
@@ -61,7 +64,7 @@ static inline void spin_unlock(struct spinlock *lock)
 }
 
 /* Take the lock if it is free now; for dumps that must not deadlock inside a crash. */
-static inline bool spin_trylock(struct spinlock *lock)
+__lock_inline bool spin_trylock(struct spinlock *lock)
 {
     u32 owner = __atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE);
     u32 expected = owner;
@@ -73,7 +76,7 @@ static inline bool spin_trylock(struct spinlock *lock)
     return true;
 }
 
-static inline u64 spin_lock_irqsave(struct spinlock *lock)
+__lock_inline u64 spin_lock_irqsave(struct spinlock *lock)
 {
     u64 flags = irq_save();
     spin_lock(lock);

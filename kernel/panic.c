@@ -31,7 +31,7 @@ static struct {
     u32 hook;  /* next entry of hooks[] */
     struct trap_frame *frame;
     const char *next_step;
-    vaddr_t rip, rbp;
+    vaddr_t rip, rbp; /* rbp: without a trap frame only */
     char what[512];
 } current;
 
@@ -62,19 +62,14 @@ static void step_what(void)
     print("what : %s\n", current.what);
 }
 
-/* A jump to nowhere leaves no frame of its own, but its return address is on top of the stack. */
 static void step_where(void)
 {
     const struct trap_frame *frame = current.frame;
-    struct stack_info stack;
     print("where: %pS (CPU %u, in interrupt: %s", (void *)current.rip, cpu_id(),
           in_interrupt() ? "yes" : "no");
     if (frame && trap_from_user(frame))
         print(", user mode");
     print(")\n");
-    if (frame && !trap_from_user(frame) && !in_kernel_text(frame->rip) &&
-        stack_find(frame->rsp, &stack) && !stack.is_guard)
-        print("       not kernel text; called from %pS\n", (void *)*(const vaddr_t *)frame->rsp);
 }
 
 static void step_registers(void)
@@ -94,14 +89,17 @@ static void step_hooks(void)
 static void step_backtrace(void)
 {
     print("backtrace:\n");
-    backtrace_print(current.rip, current.rbp);
+    if (current.frame)
+        backtrace_print_trap(current.frame);
+    else
+        backtrace_print(current.rip, current.rbp);
 }
 
 static void step_next(void)
 {
     if (current.next_step)
         print("next : %s\n", current.next_step);
-    else if (current.frame)
+    else if (current.frame && in_kernel_text(current.rip))
         print("next : make gdb, then: break *%#lx, continue; docs/faults.md explains the rest\n",
               current.rip);
     else
@@ -145,7 +143,7 @@ static __noreturn void vpanic(struct trap_frame *frame, const char *next_step, v
         current.frame = frame;
         current.next_step = next_step;
         current.rip = frame ? frame->rip : rip;
-        current.rbp = frame ? frame->rbp : rbp;
+        current.rbp = rbp;
         vformat_to(current.what, sizeof(current.what), format, args);
     } else {
         char nested[256];

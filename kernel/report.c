@@ -10,7 +10,7 @@
 #include "kernel/symbols.h"
 #include "lib/format.h"
 
-#define REPORT_FRAMES 16
+#define REPORT_FRAMES 16 /* fewer than a panic shows: many reports fit the log */
 
 bool panic_on_report;
 static u64 reports;

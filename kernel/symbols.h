@@ -35,6 +35,11 @@ size_t backtrace_describe(const vaddr_t *frames, size_t n, char *buf, size_t siz
 /* Print one line per frame: "  #0 vfree+0x1a/0x40". */
 void backtrace_print(vaddr_t rip, vaddr_t rbp);
 
+/* The same from a trap: out[0] is the trapped instruction; a caller that has no frame yet is found. */
+struct trap_frame;
+size_t backtrace_capture_trap(const struct trap_frame *frame, vaddr_t *out, size_t max);
+void backtrace_print_trap(const struct trap_frame *frame);
+
 /* Linker-script edges, for everyone who needs the kernel's own extent. */
 extern u8 __boot_start[], __boot_end[], __kernel_start[], __kernel_end[], __text_start[], __text_end[];
 extern u8 __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[], __bss_end[];

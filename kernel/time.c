@@ -104,7 +104,7 @@ void time_event(void *unused)
     u64 flags = spin_lock_irqsave(&timer_lock);
     if (timer.fn) {
         u64 now = clock_ns();
-        if (now < timer.deadline_ns) {
+        if (ns_scale && now < timer.deadline_ns) {
             event_device->arm(timer.deadline_ns - now);
         } else {
             fn = timer.fn;

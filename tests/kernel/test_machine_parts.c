@@ -116,6 +116,36 @@ KTEST(machine, backtrace_names_the_callers)
     return NULL;
 }
 
+/* gcc gives no frame to such a leaf, whatever -fno-omit-frame-pointer says. */
+static __noinline void breakpoint_leaf(void)
+{
+    __asm__ volatile("int3");
+}
+
+static vaddr_t trap_frames[FRAMES];
+static size_t trap_frame_count;
+
+static bool note_backtrace(struct trap_frame *frame)
+{
+    trap_frame_count = backtrace_capture_trap(frame, trap_frames, FRAMES);
+    return true;
+}
+
+KTEST(machine, backtrace_from_a_trap_in_a_leaf)
+{
+    struct symbol symbol = {0};
+    trap_handler old = trap_register(TRAP_BREAKPOINT, note_backtrace);
+    breakpoint_leaf();
+    trap_register(TRAP_BREAKPOINT, old);
+    KEXPECT(trap_frame_count >= 3, "%zu frames", trap_frame_count);
+    KEXPECT(symbol_lookup(trap_frames[0], &symbol) && strcmp(symbol.name, "breakpoint_leaf") == 0,
+            "frame 0 is %s", symbol.name);
+    KEXPECT(symbol_lookup(trap_frames[1], &symbol) &&
+                strcmp(symbol.name, "ktest_machine_backtrace_from_a_trap_in_a_leaf") == 0,
+            "frame 1 is %s", symbol.name);
+    return NULL;
+}
+
 KTEST(machine, backtrace_survives_a_smashed_rbp)
 {
     vaddr_t frames[FRAMES];
