@@ -41,6 +41,9 @@ static const u16 relatives[][2] = {
     {0x2574, 0x2500}, {0x2576, 0x2500}, {0x2575, 0x2502}, {0x2577, 0x2502}, {0x25b6, 0x25ba},
     {0x25c0, 0x25c4}, {0x25cf, 0x2022}, {0x25c6, 0x2666}, {0x21d2, 0x2192}, {0x21d0, 0x2190},
     {0x2594, 0x2580}, {0x2595, 0x2590}, {0x2715, 'x'},    {0x00a0, ' '},
+    {0x25ba, '>'},    {0x25c4, '<'},    {0x25b8, 0x25ba}, {0x25c2, 0x25c4}, {0x25e6, 0x00b0},
+    {0x221a, 'v'},    {0x2265, '>'},    {0x2264, '<'},    {0x2192, '>'},    {0x2190, '<'},
+    {0x2191, '^'},    {0x2193, 'v'},    {0x25a0, 0x2588}, {0x25a1, 0x25a0}, {0x2308, 0x250c},
 };
 
 u16 charset_simplify(u16 code)
@@ -72,9 +75,12 @@ static u8 cp437_exact(u16 code)
 
 u8 charset_cp437(u16 code)
 {
-    u8 byte = cp437_exact(code);
+    for (unsigned step = 0; code != 0 && step <= CHARSET_MAX_STEPS; step++) {
+        u8 byte = cp437_exact(code);
 
-    if (byte == 0)
-        byte = cp437_exact(charset_simplify(code));
-    return byte ? byte : '?';
+        if (byte)
+            return byte;
+        code = charset_simplify(code);
+    }
+    return '?';
 }

@@ -8,10 +8,13 @@
 
 #include "lib/types.h"
 
-/* The plainer relative of `code`, or 0 when there is none. Never a chain: the result is final. */
+/* A plainer relative of `code`, which may have a plainer one itself, or 0 when there is none. */
 u16 charset_simplify(u16 code);
 
-/* The byte of code page 437 that shows `code` (or its plainer relative); '?' when none does. */
+/* From a character to ASCII in at most so many steps. */
+#define CHARSET_MAX_STEPS 3
+
+/* The byte of code page 437 that shows `code` or a plainer relative; '?' when none does. */
 u8 charset_cp437(u16 code);
 
 #endif

@@ -99,14 +99,53 @@ static void fill(unsigned x, unsigned y, unsigned width, unsigned height, u32 co
     }
 }
 
+/*
+ * Block elements (U+2580..U+2595, shades excepted) are drawn, not looked up: few fonts have all of
+ * them, and a bar of drawn ones has no seams. Sets the rectangle in pixels of the cell.
+ */
+static bool block_element(u16 code, unsigned *x, unsigned *y, unsigned *width, unsigned *height)
+{
+    unsigned w = font.width, h = font.height;
+
+    *x = *y = 0;
+    *width = w;
+    *height = h;
+    if (code == 0x2580) { /* upper half */
+        *height = h / 2;
+    } else if (code >= 0x2581 && code <= 0x2588) { /* lower one eighth .. full */
+        *height = h * (code - 0x2580u) / 8;
+        *y = h - *height;
+    } else if (code >= 0x2589 && code <= 0x258f) { /* left seven eighths .. one eighth */
+        *width = (w * (0x2590u - code) + 7) / 8;
+    } else if (code == 0x2590) { /* right half */
+        *x = w / 2;
+        *width = w - w / 2;
+    } else if (code == 0x2594) { /* upper one eighth */
+        *height = (h + 7) / 8;
+    } else if (code == 0x2595) { /* right one eighth */
+        *width = (w + 7) / 8;
+        *x = w - *width;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void fb_paint(void *device, unsigned column, unsigned row, struct terminal_cell cell)
 {
     u32 foreground = fb.palette[cell.foreground & 15], background = fb.palette[cell.background & 15];
     unsigned x = column * font.width, y = row * font.height;
 
     (void)device;
+    unsigned bx, by, width, height;
     if (cell.code == ' ') {
         fill(x, y, font.width, font.height, background);
+        return;
+    }
+    if (block_element(cell.code, &bx, &by, &width, &height)) {
+        if (width < font.width || height < font.height)
+            fill(x, y, font.width, font.height, background);
+        fill(x + bx, y + by, width, height, foreground);
         return;
     }
     const u8 *glyph = psf_glyph(&font, cell.code);

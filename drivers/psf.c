@@ -205,8 +205,10 @@ const u8 *psf_glyph(const struct psf_font *font, u16 code)
 {
     int number = glyph_number(font, code);
 
-    if (number < 0 && charset_simplify(code))
-        number = glyph_number(font, charset_simplify(code));
+    for (unsigned step = 0; number < 0 && step < CHARSET_MAX_STEPS; step++) {
+        code = charset_simplify(code);
+        number = code ? glyph_number(font, code) : -ENOENT;
+    }
     if (number < 0)
         number = glyph_number(font, '?');
     if (number < 0)
