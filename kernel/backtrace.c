@@ -5,9 +5,9 @@
  * frame is read only inside a stack that kernel/stacks.c knows, and only upward within one stack, so a
  * smashed rbp ends the walk instead of faulting or looping.
  */
+#include "kernel/printk.h"
 #include "kernel/stacks.h"
 #include "kernel/symbols.h"
-#include "kernel/printk.h"
 #include "kernel/trap.h"
 #include "lib/format.h"
 #include "lib/string.h"

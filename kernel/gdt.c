@@ -70,8 +70,7 @@ static void load_tables(const struct table_pointer *pointer)
                      "mov %2, %%ss\n\t"
                      "ltr %3"
                      :
-                     : "m"(*pointer), "i"(GDT_KERNEL_CODE), "r"(GDT_KERNEL_DATA),
-                       "r"((u16)GDT_TSS)
+                     : "m"(*pointer), "i"(GDT_KERNEL_CODE), "r"(GDT_KERNEL_DATA), "r"((u16)GDT_TSS)
                      : "rax", "memory");
 }
 

@@ -31,7 +31,9 @@ static struct {
     u32 hook;  /* next entry of hooks[] */
     struct trap_frame *frame;
     const char *next_step;
-    vaddr_t rip, rbp; /* rbp: without a trap frame only */
+    vaddr_t rip, rbp;             /* rbp: without a trap frame only */
+    const char *assertion, *file; /* of a failed ASSERT(), else NULL */
+    int line;
     char what[512];
 } current;
 
@@ -60,6 +62,8 @@ static void step_what(void)
 {
     print("\n==================== KERNEL PANIC ====================\n");
     print("what : %s\n", current.what);
+    if (current.assertion)
+        print("       ASSERT(%s) failed at %s:%d\n", current.assertion, current.file, current.line);
 }
 
 static void step_where(void)
@@ -110,14 +114,6 @@ static void step_next(void)
 static void (*const steps[])(void) = {step_what,  step_where,     step_registers,
                                       step_hooks, step_backtrace, step_next};
 
-static __noreturn void stop(void)
-{
-    if (panic_exits)
-        machine_exit(EXIT_CODE_PANIC);
-    print("Halted. Ctrl-A X leaves QEMU.\n");
-    cpu_halt_forever();
-}
-
 /* Become the reporting CPU: true for the first panic, false for one inside the report itself. */
 static bool claim_report(void)
 {
@@ -131,8 +127,8 @@ static bool claim_report(void)
 }
 
 /* rip: the instruction that panics (a return address - 1 without a frame); rbp: its function's frame. */
-static __noreturn void vpanic(struct trap_frame *frame, const char *next_step, vaddr_t rip,
-                              vaddr_t rbp, const char *format, va_list args)
+static __printf(5, 0) void begin_report(struct trap_frame *frame, const char *next_step,
+                                        vaddr_t rip, vaddr_t rbp, const char *format, va_list args)
 {
     irq_disable();
     bool first = claim_report();
@@ -151,16 +147,17 @@ static __noreturn void vpanic(struct trap_frame *frame, const char *next_step, v
         print("\n  (this part of the report failed at %pS: %s)\n",
               (void *)(frame ? frame->rip : rip), nested);
     }
-    while (current.step < ARRAY_SIZE(steps))
-        steps[current.step++]();
-    stop();
 }
 
-static __noreturn __printf(3, 4) void panic_from(vaddr_t rip, vaddr_t rbp, const char *format, ...)
+/* All steps that are left; a fault in one of them comes back to here with one less. */
+static __noreturn void finish_report(void)
 {
-    va_list args;
-    va_start(args, format);
-    vpanic(NULL, NULL, rip, rbp, format, args);
+    while (current.step < ARRAY_SIZE(steps))
+        steps[current.step++]();
+    if (panic_exits)
+        machine_exit(EXIT_CODE_PANIC);
+    print("Halted. Ctrl-A X leaves QEMU.\n");
+    cpu_halt_forever();
 }
 
 /* The frame pointer of the function that called the one in which this is written. */
@@ -171,25 +168,30 @@ __noinline __noreturn void panic_at(struct trap_frame *frame, const char *next_s
 {
     va_list args;
     va_start(args, format);
-    vpanic(frame, next_step, CALLER() - 1, CALLER_FRAME(), format, args);
+    begin_report(frame, next_step, CALLER() - 1, CALLER_FRAME(), format, args);
+    va_end(args);
+    finish_report();
 }
 
 __noinline __noreturn void panic(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vpanic(NULL, NULL, CALLER() - 1, CALLER_FRAME(), format, args);
+    begin_report(NULL, NULL, CALLER() - 1, CALLER_FRAME(), format, args);
+    va_end(args);
+    finish_report();
 }
 
 /* ASSERT() ends here: an invariant does not hold, so nothing behind it can be trusted. */
 __noinline __noreturn void assert_failed(const char *file, int line, const char *expression,
                                          const char *format, ...)
 {
-    char values[256];
     va_list args;
     va_start(args, format);
-    vformat_to(values, sizeof(values), format, args);
+    begin_report(NULL, NULL, CALLER() - 1, CALLER_FRAME(), format, args);
     va_end(args);
-    panic_from(CALLER() - 1, CALLER_FRAME(), "%s:%d: assertion failed: %s: %s", file, line,
-               expression, values);
+    current.assertion = expression;
+    current.file = file;
+    current.line = line;
+    finish_report();
 }

@@ -12,18 +12,18 @@
 #define IST_STACKS 3 /* #DF, NMI, #MC */
 
 struct cpu {
-    struct cpu *self;  /* at %gs:0, so that this_cpu() is one load */
-    u32 id;            /* dense index 0 .. cpu_count()-1 */
-    u32 apic_id;       /* from the MADT */
-    u32 irq_depth;     /* > 0 while serving an interrupt or NMI */
-    u32 in_panic;      /* nested-panic detector */
-    u64 irq_count;     /* interrupts served */
-    u64 nmi_count;     /* NMIs served */
+    struct cpu *self; /* at %gs:0, so that this_cpu() is one load */
+    u32 id;           /* dense index 0 .. cpu_count()-1 */
+    u32 apic_id;      /* from the MADT */
+    u32 irq_depth;    /* > 0 while serving an interrupt or NMI */
+    u32 in_panic;     /* nested-panic detector */
+    u64 irq_count;    /* interrupts served */
+    u64 nmi_count;    /* NMIs served */
     u64 spurious_count;
     bool online;       /* executes kernel code; written once at start-up */
     vaddr_t stack_low; /* usable part of the boot/idle stack, for backtraces and overflow reports */
     vaddr_t stack_high;
-    vaddr_t ist_top[IST_STACKS]; /* tops of this CPU's #DF, NMI, #MC stacks; before gdt_init() */
+    vaddr_t ist_top[IST_STACKS]; /* set before gdt_init(): tops of the #DF, NMI, #MC stacks */
 };
 
 extern struct cpu cpus[MAX_CPUS];

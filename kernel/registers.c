@@ -8,14 +8,15 @@
 #include "kernel/printk.h"
 #include "lib/format.h"
 
-#define FIELD(name) {#name, offsetof(struct trap_frame, name)}
+#define FIELD(name) #name, offsetof(struct trap_frame, name)
 
 static const struct {
     const char *name;
     size_t offset;
 } fields[REGISTER_COUNT] = {
-    FIELD(rax), FIELD(rbx), FIELD(rcx), FIELD(rdx), FIELD(rsi), FIELD(rdi), FIELD(rbp), FIELD(rsp),
-    FIELD(r8),  FIELD(r9),  FIELD(r10), FIELD(r11), FIELD(r12), FIELD(r13), FIELD(r14), FIELD(r15),
+    {FIELD(rax)}, {FIELD(rbx)}, {FIELD(rcx)}, {FIELD(rdx)}, {FIELD(rsi)}, {FIELD(rdi)},
+    {FIELD(rbp)}, {FIELD(rsp)}, {FIELD(r8)},  {FIELD(r9)},  {FIELD(r10)}, {FIELD(r11)},
+    {FIELD(r12)}, {FIELD(r13)}, {FIELD(r14)}, {FIELD(r15)},
 };
 
 struct bit_name {
@@ -26,16 +27,16 @@ struct bit_name {
 static const struct bit_name rflags_bits[] = {
     {0, "CF"},  {2, "PF"},  {4, "AF"},  {6, "ZF"},  {7, "SF"},  {8, "TF"},  {9, "IF"},
     {10, "DF"}, {11, "OF"}, {14, "NT"}, {16, "RF"}, {17, "VM"}, {18, "AC"}, {21, "ID"}};
-static const struct bit_name cr0_bits[] = {
-    {0, "PE"},  {1, "MP"},  {2, "EM"},  {3, "TS"},  {4, "ET"}, {5, "NE"},
-    {16, "WP"}, {18, "AM"}, {29, "NW"}, {30, "CD"}, {31, "PG"}};
+static const struct bit_name cr0_bits[] = {{0, "PE"},  {1, "MP"},  {2, "EM"},  {3, "TS"},
+                                           {4, "ET"},  {5, "NE"},  {16, "WP"}, {18, "AM"},
+                                           {29, "NW"}, {30, "CD"}, {31, "PG"}};
 static const struct bit_name cr4_bits[] = {
-    {0, "VME"},       {1, "PVI"},    {2, "TSD"},         {3, "DE"},    {4, "PSE"},   {5, "PAE"},
-    {6, "MCE"},       {7, "PGE"},    {8, "PCE"},         {9, "OSFXSR"}, {10, "OSXMMEXCPT"},
-    {11, "UMIP"},     {12, "LA57"},  {13, "VMXE"},       {14, "SMXE"}, {16, "FSGSBASE"},
-    {17, "PCIDE"},    {18, "OSXSAVE"}, {20, "SMEP"},     {21, "SMAP"}, {22, "PKE"},  {23, "CET"}};
-static const struct bit_name page_fault_bits[] = {{0, "present"}, {1, "write"}, {2, "user"},
-                                                  {3, "reserved-bit"}, {4, "fetch"}};
+    {0, "VME"},   {1, "PVI"},   {2, "TSD"},   {3, "DE"},        {4, "PSE"},         {5, "PAE"},
+    {6, "MCE"},   {7, "PGE"},   {8, "PCE"},   {9, "OSFXSR"},    {10, "OSXMMEXCPT"}, {11, "UMIP"},
+    {12, "LA57"}, {13, "VMXE"}, {14, "SMXE"}, {16, "FSGSBASE"}, {17, "PCIDE"},      {18, "OSXSAVE"},
+    {20, "SMEP"}, {21, "SMAP"}, {22, "PKE"},  {23, "CET"}};
+static const struct bit_name page_fault_bits[] = {
+    {0, "present"}, {1, "write"}, {2, "user"}, {3, "reserved-bit"}, {4, "fetch"}};
 
 const char *register_name(unsigned n)
 {

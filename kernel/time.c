@@ -17,7 +17,8 @@
 #define POST_PORT 0x80 /* a write to it takes about 1 us on any PC */
 
 static u64 tsc_hz, tsc_base;
-static u64 ns_scale; /* nanoseconds per tick, fixed point with SCALE_SHIFT fraction bits; 0 = none */
+static u64
+    ns_scale; /* nanoseconds per tick, fixed point with SCALE_SHIFT fraction bits; 0 = none */
 static const char *calibration = "none";
 
 static const struct clock_event *event_device;

@@ -72,9 +72,9 @@ static void describe_protection(const struct trap_frame *frame, char *out, size_
     for (unsigned i = 0; i < REGISTER_COUNT && used < size; i++) {
         u64 value = register_value(frame, i);
         if (!is_canonical(value))
-            used += format_to(out + used, size - used, "%s%s=%#lx",
-                              used ? ", " : "non-canonical address in a register: ",
-                              register_name(i), value);
+            used += format_to(
+                out + used, size - used, "%s%s=%#lx",
+                used ? ", " : "non-canonical address in a register: ", register_name(i), value);
     }
     if (!used)
         format_to(out, size, "a privileged or malformed operation (no selector, no bad address)");
@@ -128,8 +128,8 @@ void trap_default(struct trap_frame *frame)
         describe_protection(frame, detail, sizeof(detail));
         panic_at(frame, NULL, "%s: %s", trap_name(frame->vector), detail);
     case TRAP_MACHINE_CHECK:
-        panic_at(frame, "the hardware reports a failure of its own: not a bug of this kernel",
-                 "%s", trap_name(frame->vector));
+        panic_at(frame, "the hardware reports a failure of its own: not a bug of this kernel", "%s",
+                 trap_name(frame->vector));
     default:
         panic_at(frame, NULL, "%s, error code %#lx", trap_name(frame->vector), frame->error_code);
     }
