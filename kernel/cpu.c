@@ -5,10 +5,7 @@
  * SDM volume 2A, CPUID; volume 3A, 2.5 (control registers). Read next: kernel/gdt.c.
  */
 #include "kernel/cpu.h"
-#include "kernel/percpu.h"
-#include "kernel/printk.h"
 #include "kernel/trap.h"
-#include "lib/format.h"
 #include "lib/string.h"
 
 #define BASIC_FEATURES 0x1u
@@ -87,17 +84,6 @@ void cpu_features_init(void)
     cpu_features.linear_bits = (r.eax >> 8) & 0xff ? (r.eax >> 8) & 0xff : 48;
 }
 
-static void log_protections(u64 cr4)
-{
-    log_info("cpu: %s, %u physical / %u linear address bits",
-             cpu_features.brand[0] ? cpu_features.brand : cpu_features.vendor,
-             cpu_features.physical_bits, cpu_features.linear_bits);
-    log_info("cpu: on: WP%s%s%s%s%s%s; 1 GiB pages: %s", cpu_features.nx ? " NX" : "",
-             cr4 & CR4_PGE ? " PGE" : "", cr4 & CR4_SMEP ? " SMEP" : "",
-             cr4 & CR4_SMAP ? " SMAP" : "", cr4 & CR4_UMIP ? " UMIP" : "",
-             cr4 & CR4_PCIDE ? " PCID" : "", cpu_features.gib_pages ? "yes" : "no");
-}
-
 /* WP makes ring 0 obey read-only pages; without it a write to kernel text would just succeed. */
 void cpu_protections_enable(void)
 {
@@ -116,8 +102,6 @@ void cpu_protections_enable(void)
     write_cr4(cr4);
     if (cr4 & CR4_SMAP)
         trap_clac_enabled = 1;
-    if (cpu_id() == 0)
-        log_protections(cr4);
 }
 
 __noreturn void cpu_halt_forever(void)

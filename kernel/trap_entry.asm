@@ -102,31 +102,36 @@ trap_enter:
     SAVE_REGISTERS
     xor ebx, ebx
     test byte [rsp + FRAME_CS], 3
-    jz trap_call
+    jz trap_prepare
     swapgs
     inc ebx
-    jmp trap_call
+    jmp trap_prepare
 
-global trap_enter_paranoid:function (trap_call - trap_enter_paranoid)
+global trap_enter_paranoid:function (trap_prepare - trap_enter_paranoid)
 trap_enter_paranoid:
     SAVE_REGISTERS
     xor ebx, ebx
     mov ecx, MSR_GS_BASE
     rdmsr                               ; edx = upper half
     test edx, edx
-    js trap_call
+    js trap_prepare
     swapgs
     inc ebx
 
-global trap_call:function (trap_call.end - trap_call)
-trap_call:
+global trap_prepare:function (trap_call - trap_prepare)
+trap_prepare:
     cld
     cmp byte [trap_clac_enabled], 0     ; clac is #UD on a CPU without SMAP
-    je .call
+    je .pretend_call
     clac
-.call:
+.pretend_call:
     mov rdi, rsp
     push qword [rsp + FRAME_RIP]
+
+; From here it looks as if the interrupted instruction had called an ordinary function: the first two
+; instructions are how GDB recognises one.
+global trap_call:function (trap_call.end - trap_call)
+trap_call:
     push rbp
     mov rbp, rsp
     call trap_dispatch
