@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""The documentation cannot rot: its commands are executed and its captures compared.
+
+In README.md and docs/*.md a fenced block says by its info string what it is:
+    vitrine   typed at the kernel's shell, one machine per file, in order. What follows a command must
+              appear in the answer, in this order; numbers and addresses may differ; a line `...`
+              stands for any lines
+    gdb       typed at (gdb) in a stopped kernel, compared in the same way
+    sh        typed at the host's shell; every `$ command` must be one that COVERED names, with the
+              test that runs it
+"""
+import glob
+import os
+import re
+
+import pytest
+from machine import ROOT, Machine
+from test_gdb import gdb
+
+pytestmark = pytest.mark.quick
+
+FILES = ["README.md", *sorted(os.path.relpath(path, ROOT) for path in
+                              glob.glob(f"{ROOT}/docs/**/*.md", recursive=True))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+# Host commands that the documents show -> the test that executes the same thing.
+COVERED = {
+    r"\./setup( all)?": "test_tree.py::test_setup_is_idempotent",
+    r"\./setup run": "test_tree.py::test_setup_run_reaches_the_prompt",
+    r"\./setup test(-quick)?": "the run that you are in",
+    r"git clone .*|cd vitrine": "CI starts from a clone",
+    r"make (run|fast)( [A-Z]+=\S+| APPEND='[^']*')*": "test_tree.py::test_setup_run_reaches_the_prompt",
+    r"make gdb( [A-Z]+=\S+| GDBFLAGS='[^']*')*": "test_gdb.py",
+    r"make test(-quick)?( PYTESTFLAGS='[^']*')?": "the run that you are in",
+    r"make (help|doctor|lint|format|clean)": "test_tree.py",
+    r"make (iso|disk|host-tests|host-check)?": "test_boot.py, test_host.py",
+    r"build/host/test_\w+": "test_host.py",
+}
+
+
+def blocks(path, kind):
+    with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+        return [body for name, body in BLOCK.findall(file.read()) if name == kind]
+
+
+def steps(body, prompt):
+    """[(command, [expected lines])]"""
+    found = []
+    for line in body.splitlines():
+        if line.startswith(prompt):
+            found.append((line[len(prompt):].split("   #")[0].strip(), []))
+        elif found and line.strip() and line.strip() != "...":
+            found[-1][1].append(line)
+    return found
+
+
+def shape(line):
+    """A line without what differs from run to run: numbers, units, widths of columns and bars."""
+    line = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{12,16}\b", "#", line)
+    line = re.sub(r"\d[\d,.]*", "#", line)
+    line = re.sub(r"# ?(B|KiB|MiB|GiB|TiB|kB|us|ms|ns|s)\b", "#", line)
+    line = re.sub(r"([░▒▓█▁▂▃▄▅▆▇─═━·.~])\1+", r"\1", line)
+    return re.sub(r"\s+", " ", line).strip()
+
+
+def assert_shown(expected, answer, command):
+    have = [shape(line) for line in answer.splitlines()]
+    at = 0
+    for line in expected:
+        want = shape(line)
+        assert want in have[at:], f"`{command}` no longer prints:\n  {line}\nbut:\n{answer}"
+        at += have[at:].index(want) + 1
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "vitrine")])
+def test_shell_captures(path):
+    with Machine() as machine:
+        machine.boot()
+        for body in blocks(path, "vitrine"):
+            for command, expected in steps(body, "vitrine> "):
+                assert_shown(expected, machine.run(command), command)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "gdb")])
+def test_gdb_captures(path):
+    for body in blocks(path, "gdb"):
+        commands = steps(body, "(gdb) ")
+        answer = gdb(*(command for command, _ in commands))
+        for command, expected in commands:
+            assert_shown(expected, answer, command)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_host_commands_are_covered(path):
+    for body in blocks(path, "sh"):
+        for line in body.splitlines():
+            if line.startswith("$ "):
+                command = line[2:].split("   #")[0].strip()
+                assert any(re.fullmatch(pattern, command) for pattern in COVERED), \
+                    f"{path} shows `{command}`: name the test that runs it in COVERED"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_links_lead_somewhere(path):
+    with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+        text = file.read()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert os.path.exists(os.path.join(ROOT, os.path.dirname(path), target)), f"{path}: {target}"
