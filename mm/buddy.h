@@ -40,7 +40,18 @@ struct buddy_cpu {
     struct list_head pages; /* PAGE_PCP pages, most recently freed first */
     u32 count;
     u64 hits, refills, drains;
+    u64 allocs, frees; /* pages that came from and went to this list */
 };
+
+/*
+ * Frames whose struct page may be read: what buddy_add_range() was given, rounded outward to whole
+ * pages of struct page (BUDDY_SPAN_FRAMES), because that is how a sparse page array is backed.
+ */
+struct buddy_span {
+    pfn_t start, end;
+};
+#define BUDDY_SPAN_FRAMES (PAGE_SIZE / sizeof(struct page))
+#define BUDDY_MAX_SPANS 128
 
 struct buddy_stats {
     u64 allocs[BUDDY_ORDERS], frees[BUDDY_ORDERS], splits, merges, failures;
@@ -56,7 +67,9 @@ struct buddy {
     u64 free;    /* pages in areas[] (not the per-CPU ones) */
     u64 reserve; /* order-0 pages that only GFP_ATOMIC may take */
     bool use_pcp, poison; /* poison: fill on free, verify on allocation (`page_poison=`) */
-    u64 use_pages[4];     /* used pages by enum page_use, kept by page_set_use() */
+    u64 use_pages[4];     /* by enum page_use, kept by page_set_use(); [OTHER]: buddy_use_pages() */
+    struct buddy_span spans[BUDDY_MAX_SPANS]; /* ascending, never touching */
+    u32 span_count;
     struct buddy_cpu cpu[MAX_CPUS];
     struct buddy_stats stats;
 };
@@ -66,7 +79,11 @@ extern struct buddy kernel_buddy;
 /* An empty instance. `pages` covers [start, end) as pages[pfn]; its structs must be zeroed. */
 void buddy_init(struct buddy *buddy, const char *name, struct page *pages, pfn_t start, pfn_t end);
 
-/* Give [start, end) to the allocator, in blocks as large as alignment allows. Boot, or tests. */
+/*
+ * Give [start, end) to the allocator, in blocks as large as alignment allows; ascending ranges share
+ * a span with the last one where they can. With the table of spans full the range stays unmanaged
+ * and a warning says so. Boot, or tests.
+ */
 void buddy_add_range(struct buddy *buddy, pfn_t start, pfn_t end);
 
 /*
@@ -94,8 +111,19 @@ void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned orde
 /* Tag what a used block serves; keeps buddy->use_pages exact. */
 void page_set_use(struct buddy *buddy, struct page *page, enum page_use use);
 
-/* Return every per-CPU page to the free lists (this CPU's and those of parked CPUs). */
+/* Return every per-CPU page to the free lists (this CPU's and those of parked CPUs). An allocation
+ * that finds nothing does the same for its own CPU and tries once more before it fails. */
 void buddy_drain(struct buddy *buddy);
+
+/* Does `pfn` lie where this buddy manages memory, so that pages[pfn] may be read? Any context. */
+bool buddy_covers(const struct buddy *buddy, pfn_t pfn);
+
+/* Head of the used block that contains `page` (itself for order 0), or NULL when it is not used. */
+struct page *buddy_block_head(const struct buddy *buddy, struct page *page);
+
+/* Used pages that serve `use`, PAGE_USE_OTHER included. / All counters, per-CPU ones added in. */
+u64 buddy_use_pages(const struct buddy *buddy, enum page_use use);
+struct buddy_stats buddy_stats_read(const struct buddy *buddy);
 
 /* Free pages, per-CPU ones included. */
 u64 buddy_free_pages(const struct buddy *buddy);

@@ -25,14 +25,16 @@
 #define NON_CANONICAL_LOW 0x0000800000000000UL
 #define NON_CANONICAL_HIGH 0xffff800000000000UL
 
+#define LAYOUT_DIRECT_MAP_BASE 0xffff888000000000UL
+#define LAYOUT_VMEMMAP_BASE 0xffffea0000000000UL
 #ifdef VITRINE_HOST
 /* On the host "physical memory" is one anonymous mapping; the test harness says where. */
 extern vaddr_t host_direct_map_base, host_vmemmap_base;
 #define DIRECT_MAP_BASE host_direct_map_base
 #define VMEMMAP_BASE host_vmemmap_base
 #else
-#define DIRECT_MAP_BASE 0xffff888000000000UL
-#define VMEMMAP_BASE 0xffffea0000000000UL
+#define DIRECT_MAP_BASE LAYOUT_DIRECT_MAP_BASE
+#define VMEMMAP_BASE LAYOUT_VMEMMAP_BASE
 #endif
 #define VMALLOC_BASE 0xffffc90000000000UL
 #define VMALLOC_END (VMALLOC_BASE + VMALLOC_SIZE)

@@ -47,6 +47,7 @@ struct page {
 _Static_assert(sizeof(struct page) == 32, "struct page must stay 32 bytes: 0.8 % of RAM");
 
 #define PAGE_FLAG_POISONED 1u /* content is PAGE_POISON and must still be so when handed out */
+#define PAGE_FLAG_KMALLOC 2u  /* head of a block that kmalloc() gave as a whole */
 
 /* The kernel's one page array; private buddies (tests) have their own. */
 static inline struct page *pfn_to_page(pfn_t pfn)

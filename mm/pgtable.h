@@ -66,6 +66,9 @@ extern struct pagetable kernel_pagetable;
 /* A new, empty root. 0 or -ENOMEM. */
 int pt_init(struct pagetable *pt, const struct pt_ops *ops, void *ctx);
 
+/* Give back every table, the root included, whatever they map. No CPU may have the root loaded. */
+void pt_fini(struct pagetable *pt);
+
 /* Change where tables come from (memblock -> buddy). */
 void pt_set_ops(struct pagetable *pt, const struct pt_ops *ops, void *ctx);
 
@@ -73,7 +76,7 @@ void pt_set_ops(struct pagetable *pt, const struct pt_ops *ops, void *ctx);
  * Map [va, va+size) to [pa, pa+size) with the largest leaves that alignment and `max_shift` (12, 21
  * or 30) permit. All page-aligned, size > 0. 0; -EINVAL unaligned, wraps, non-canonical; -EEXIST
  * something is mapped there; -ENOMEM no table page (or FAIL_TABLE). After an error nothing of the
- * range is mapped by this call and the tables that it left empty are gone.
+ * range is mapped by this call, the tables that it made are gone, and the TLB has been flushed.
  */
 int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, u64 size, u64 prot, unsigned max_shift);
 
@@ -88,7 +91,8 @@ int pt_map_pages(struct pagetable *pt, vaddr_t va, struct page *const *pages, u6
 u64 pt_unmap(struct pagetable *pt, vaddr_t va, u64 size);
 
 /* Change leaf permission bits over a fully mapped range: entry = (entry & ~clear) | set. -ENOENT on a
- * hole (nothing changed before it is undone), -ENOMEM when a huge leaf cannot be split. No flush. */
+ * hole, -ENOMEM when a huge leaf cannot be split, -EINVAL unaligned or bits that are no permissions;
+ * then nothing has changed. No flush. */
 int pt_protect(struct pagetable *pt, vaddr_t va, u64 size, u64 set, u64 clear);
 
 /* Free table pages of [start, end) that have no entry; flushes the TLB (paging-structure caches)
@@ -120,7 +124,8 @@ struct pt_run {
     bool present, writable, executable, user; /* effective */
 };
 /* Visit every entry (leaf or absent) of [start, end) in address order, unmerged, huge leaves and
- * absent subtrees as one. `visit` returns false to stop. Read-only. */
+ * absent subtrees as one, clipped to the range; end 0 means 2^64; the non-canonical hole is skipped.
+ * `visit` returns false to stop. Read-only. */
 void pt_visit(const struct pagetable *pt, vaddr_t start, vaddr_t end,
               bool (*visit)(void *ctx, const struct pt_run *run), void *ctx);
 

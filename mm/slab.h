@@ -2,8 +2,15 @@
 /*
  * Small objects for the kernel itself: caches of equal-sized objects carved from buddy pages reached
  * through the direct map (never from vmalloc: the vmap designs' own nodes come from here, and must
- * not recurse). First client: vmap_area. Lock: cache->lock (irqsave). Debug on: freed objects are
- * filled with SLAB_POISON, verified when handed out; double free and foreign pointers are reported.
+ * not recurse). First client: vmap_area. Lock: cache->lock (irqsave). Double free and foreign pointers
+ * are reported and refused. With `poison` on (a cache starts with its buddy's setting; change it only
+ * before the first allocation), freed objects are filled with SLAB_POISON and verified when handed out.
+ *
+ *   slab    2^order pages cut into per_slab objects of `stride` bytes; its head page says how full it is
+ *   link    first 8 bytes of a free object: index of the next free one, and a seal over its address
+ *
+ * S1: a slab is on the list that its fill asks for, and the counts agree.  S2: the chain from slab_free
+ * visits each free object once.  S3: a free object holds its poison.
  */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
@@ -65,5 +72,6 @@ u64 ksize(const void *object);       /* usable bytes; 0 for what kmalloc did not
 u64 slab_shrink_all(void);
 
 #define SLAB_POISON 0x6b
+#define SLAB_KEEP_EMPTY 2 /* empty slabs that a cache keeps for the next allocation */
 
 #endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Many single pages at once, for vmalloc: one lock round per block instead of one per page, and the
+ * largest blocks first, which costs the fewest splits and gives neighbouring frames. Same locks and
+ * invariants as buddy.c.
+ */
+#include "lib/bits.h"
+#include "lib/failpoint.h"
+#include "mm/buddy_internal.h"
+
+#define FREE_CHUNK 64 /* pages given back under one lock: bounds the time with interrupts off */
+
+/* A block of which each page is on its own: USED, order 0, counted once. Also for tail pages. */
+static void mark_singles(struct page *head, unsigned order, vaddr_t caller)
+{
+    for (u64 i = 0; i < 1UL << order; i++)
+        buddy_mark_used(&head[i], 0, caller);
+}
+
+/* The largest block of at most 2^*order pages that this caller may have now; *order says which. */
+static struct page *take_largest(struct buddy *buddy, gfp_t gfp, unsigned *order, vaddr_t caller)
+{
+    struct page *page = NULL;
+    u64 flags = spin_lock_irqsave(&buddy->lock);
+
+    for (unsigned k = *order + 1; k-- > 0 && !page;) {
+        if (buddy_above_reserve(buddy, gfp, k))
+            page = buddy_take_block(buddy, k);
+        *order = k;
+    }
+    if (page) {
+        mark_singles(page, *order, caller);
+        buddy->stats.allocs[0] += 1UL << *order;
+    }
+    spin_unlock_irqrestore(&buddy->lock, flags);
+    return page;
+}
+
+/* Fault injection counts pages: the k-th page of this request is the one that cannot be had. */
+static u64 pages_before_fault(gfp_t gfp, u64 n)
+{
+    if ((gfp & __GFP_NOFAULT) || likely(!fail_armed))
+        return n;
+    for (u64 i = 0; i < n; i++)
+        if (should_fail(FAIL_PAGE))
+            return i;
+    return n;
+}
+
+/*
+ * 1. The largest block that still fits into what is missing; a last odd page from this CPU's list.
+ * 2. When there is nothing: give this CPU's cached pages back and try once more, then be content.
+ */
+static u64 take_pages(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
+{
+    bool drained = false;
+    u64 done = 0;
+
+    while (done < n) {
+        unsigned order = (unsigned)min_u64(ilog2(n - done), MAX_ORDER);
+        struct page *page = order == 0 && buddy->use_pcp ? buddy_pcp_alloc(buddy, gfp, caller)
+                                                         : take_largest(buddy, gfp, &order, caller);
+        if (!page && drained)
+            break;
+        if (!page) {
+            buddy_drain_this_cpu(buddy);
+            drained = true;
+            continue;
+        }
+        for (u64 i = 0; i < 1UL << order; i++)
+            out[done++] = &page[i];
+    }
+    return done;
+}
+
+u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
+{
+    u64 allowed = pages_before_fault(gfp, n);
+    u64 done = take_pages(buddy, gfp, allowed, out, caller);
+
+    for (u64 i = 0; i < done; i++)
+        if (out[i]->flags || (gfp & __GFP_ZERO))
+            buddy_prepare_content(buddy, out[i], 0, gfp);
+    if (done < n)
+        buddy_failed(buddy, done < allowed ? gfp : gfp | __GFP_NOWARN, 0, caller);
+    return done;
+}
+
+/* Up to FREE_CHUNK pages; those that are refused stay as they are. */
+static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller)
+{
+    struct page *accepted[FREE_CHUNK];
+    u64 count = 0;
+
+    for (u64 i = 0; i < n; i++)
+        if (buddy_begin_free(buddy, pages[i], 0, caller))
+            accepted[count++] = pages[i];
+    u64 flags = spin_lock_irqsave(&buddy->lock);
+    for (u64 i = 0; i < count; i++)
+        buddy_put_block(buddy, accepted[i], 0);
+    buddy->stats.frees[0] += count;
+    spin_unlock_irqrestore(&buddy->lock, flags);
+}
+
+/* A few pages are likely to be wanted again soon and stay with this CPU; many go home and merge. */
+void buddy_free_bulk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller)
+{
+    if (n <= PCP_BATCH && buddy->use_pcp) {
+        for (u64 i = 0; i < n; i++)
+            buddy_free(buddy, pages[i], 0, caller);
+        return;
+    }
+    for (u64 done = 0; done < n; done += FREE_CHUNK)
+        free_chunk(buddy, pages + done, min_u64(FREE_CHUNK, n - done), caller);
+}
+
+void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned order)
+{
+    ASSERT(page->state == PAGE_USED && page->order == order,
+           "pfn %#lx is %s of order %u, not a used block of order %u", buddy_pfn(buddy, page),
+           page_state_name(page->state), page->order, order);
+    u64 flags = spin_lock_irqsave(&buddy->lock);
+    u8 use = page->use;
+    mark_singles(page, order, caller_unpack(page->alloc_caller));
+    for (u64 i = 0; i < 1UL << order; i++)
+        page[i].use = use;
+    spin_unlock_irqrestore(&buddy->lock, flags);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Shared by buddy.c (one block at a time), buddy_bulk.c (many pages at a time) and buddy_debug.c (what
+ * is refused and why). "Locked" in a comment means: buddy->lock held. Not for anybody else.
+ */
+#ifndef MM_BUDDY_INTERNAL_H
+#define MM_BUDDY_INTERNAL_H
+
+#include "mm/buddy.h"
+
+/* Private page arrays do not start at VMEMMAP_BASE: never page_to_pfn() in here. */
+static inline pfn_t buddy_pfn(const struct buddy *buddy, const struct page *page)
+{
+    return (pfn_t)(page - buddy->pages);
+}
+
+static inline void *buddy_content(const struct buddy *buddy, const struct page *page)
+{
+    return phys_to_virt(buddy_pfn(buddy, page) << PAGE_SHIFT);
+}
+
+/* A free block of exactly 2^order pages off the lists, larger ones split; NULL. Locked. */
+struct page *buddy_take_block(struct buddy *buddy, unsigned order);
+
+/* A block that no list and no caller holds goes to the lists, merged with its buddies. Locked. */
+void buddy_put_block(struct buddy *buddy, struct page *page, unsigned order);
+
+/* May this caller take 2^order pages, or would that touch the reserve? Locked. */
+static inline bool buddy_above_reserve(const struct buddy *buddy, gfp_t gfp, unsigned order)
+{
+    return (gfp & GFP_ATOMIC) || buddy->free >= buddy->reserve + (1UL << order);
+}
+
+/* One order-0 page from this CPU's list, refilled when empty, state USED; NULL. */
+struct page *buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, vaddr_t caller);
+void buddy_pcp_free(struct buddy *buddy, struct page *page);
+void buddy_drain_this_cpu(struct buddy *buddy);
+
+static inline void buddy_mark_used(struct page *page, unsigned order, vaddr_t caller)
+{
+    page->state = PAGE_USED;
+    page->order = (u8)order;
+    page->use = PAGE_USE_OTHER;
+    page->refcount = 1;
+    page->alloc_caller = caller_pack(caller);
+}
+
+/* Content of a block that is about to be handed out: poison verified, zeroed when asked for. */
+void buddy_prepare_content(struct buddy *buddy, struct page *page, unsigned order, gfp_t gfp);
+
+/* Count a failed allocation, and say so unless the caller expects it. */
+void buddy_failed(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller);
+
+/*
+ * First half of every free: verify that the caller may free this, or report and refuse; untag it,
+ * poison it. Afterwards refcount is 0, so that a second free of the same page is noticed even before
+ * the page has reached a list.
+ */
+bool buddy_begin_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller);
+
+/* Explain why a free was refused. */
+void buddy_report_bad_free(const struct buddy *buddy, const struct page *page, unsigned order,
+                           vaddr_t caller);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Changing page tables: map, unmap, protect. One descent (entry_create) and one cursor serve all
+ * levels. pt->lock (irqsave) is held while entries change, so that no table disappears under a loop.
+ * Every call either does all of its work or puts tables and entries back as they were; tables made by
+ * the call in progress are marked PTE_NEW_TABLE in the entry above until it is certain that they stay.
+ * Upholds P2 only as far as callers ask for sane bits. Read next: mm/pgtable_table.c, pgtable_visit.c.
+ */
+#include "mm/pgtable.h"
+
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "mm/pgtable_internal.h"
+#include "mm/pgtable_table.h"
+
+struct pagetable kernel_pagetable;
+
+/* Bits that pt_protect() may change. */
+#define PERMISSION_BITS (PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | PTE_G | PTE_NX)
+
+/* Page-aligned, not empty, no wrap, both ends in the same canonical half. */
+static bool range_is_sane(vaddr_t va, u64 size)
+{
+    vaddr_t last;
+    return size != 0 && is_aligned(va | size, PAGE_SIZE) && add_checked(va, size - 1, &last) &&
+           address_is_canonical(va) && address_is_canonical(last) &&
+           (va >= NON_CANONICAL_HIGH) == (last >= NON_CANONICAL_HIGH);
+}
+
+/* ---- map ------------------------------------------------------------------------------------- */
+
+/* What to map: either `size` contiguous bytes from `pa` on, or one page after the other. */
+struct mapping {
+    vaddr_t va;
+    u64 size;
+    u64 prot;
+    unsigned max_level;
+    paddr_t pa;
+    struct page *const *pages; /* NULL: contiguous */
+};
+
+/* The largest level whose leaf fits at offset `done`: both addresses aligned, enough left. */
+static unsigned leaf_level(const struct mapping *m, u64 done)
+{
+    unsigned level = m->max_level;
+    while (level > 0 && (!is_aligned((m->va + done) | (m->pa + done), pt_level_size(level)) ||
+                         m->size - done < pt_level_size(level)))
+        level--;
+    return level;
+}
+
+/* prot is written for 4 KiB leaves: in a huge one, PAT is bit 12 and bit 7 says "leaf". */
+static pte_t make_leaf(paddr_t frame, u64 prot, unsigned level)
+{
+    if (level == 0)
+        return frame | prot;
+    u64 pat = (prot & PTE_PAT_4K) ? PTE_PAT_HUGE : 0;
+    return frame | (prot & ~PTE_PAT_4K) | pat | PTE_PS;
+}
+
+/*
+ * Fill entries of one table from offset *done on, as long as leaves of this level fit. *done counts
+ * what has been mapped, also when it ends with an error. A table in the way is left to the next
+ * descent, which knows whether it is empty.
+ */
+static int fill_table(const struct mapping *m, u64 *done, pte_t *entry, unsigned level)
+{
+    do {
+        pte_t value = pte_load(entry);
+        if (value & PTE_P)
+            return entry_is_table(value, level) ? 0 : -EEXIST;
+        const struct page *page = m->pages ? m->pages[*done >> PAGE_SHIFT] : NULL;
+        if (m->pages && !page)
+            return -EINVAL;
+        paddr_t frame = page ? page_to_phys(page) : m->pa + *done;
+        pte_store(entry++, make_leaf(frame, m->prot, level));
+        *done += pt_level_size(level);
+    } while (*done < m->size && pt_index(m->va + *done, level) != 0 &&
+             leaf_level(m, *done) == level);
+    return 0;
+}
+
+static void clear_leaves(struct pagetable *pt, vaddr_t va, u64 size)
+{
+    struct pt_cursor cursor;
+    for (pt_cursor_begin(&cursor, pt, va, va + size - 1); !cursor.done; pt_cursor_next(&cursor))
+        pte_store(cursor.entry, 0);
+}
+
+/*
+ * 1. Descend to the table that holds the next leaf, making tables on the way.
+ * 2. Fill it as far as it goes; repeat.
+ * 3. Done: the new tables stay. Failed: clear our leaves, free the new tables, flush: a processor may
+ *    have cached either, even though nobody has used the range yet.
+ */
+static int map_all(struct pagetable *pt, const struct mapping *m)
+{
+    u64 done = 0;
+    int err = 0;
+    u64 flags = spin_lock_irqsave(&pt->lock);
+    u64 tables_before = pt->tables;
+
+    while (done < m->size && err == 0) {
+        unsigned level = leaf_level(m, done);
+        pte_t *entry;
+        err = pt_entry_create(pt, m->va + done, level, m->va >= NON_CANONICAL_HIGH ? 0 : PTE_U,
+                              &entry);
+        if (err == 0)
+            err = fill_table(m, &done, entry, level);
+    }
+    if (err && done)
+        clear_leaves(pt, m->va, done);
+    if (err && pt_drop_new_tables(pt, m->va, m->va + m->size - 1) == 0 && done)
+        port_tlb_flush_all();
+    if (!err && pt->tables != tables_before)
+        pt_keep_new_tables(pt, m->va, m->va + m->size - 1);
+    spin_unlock_irqrestore(&pt->lock, flags);
+    return err;
+}
+
+int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, u64 size, u64 prot, unsigned max_shift)
+{
+    paddr_t pa_end;
+
+    if (!range_is_sane(va, size) || !is_aligned(pa, PAGE_SIZE) || !(prot & PTE_P) ||
+        (prot & (PTE_FRAME | PTE_NEW_TABLE)) || !add_checked(pa, size, &pa_end) ||
+        pa_end > PTE_FRAME + PAGE_SIZE)
+        return -EINVAL;
+    if (max_shift != pt_level_shift(0) && max_shift != pt_level_shift(1) &&
+        max_shift != pt_level_shift(2))
+        return -EINVAL;
+    struct mapping m = {va, size, prot, (max_shift - PAGE_SHIFT) / 9, pa, NULL};
+    return map_all(pt, &m);
+}
+
+int pt_map_pages(struct pagetable *pt, vaddr_t va, struct page *const *pages, u64 n, u64 prot)
+{
+    u64 size = n << PAGE_SHIFT;
+
+    if (!pages || size >> PAGE_SHIFT != n || !range_is_sane(va, size) || !(prot & PTE_P) ||
+        (prot & (PTE_FRAME | PTE_NEW_TABLE)))
+        return -EINVAL;
+    struct mapping m = {va, size, prot, 0, 0, pages};
+    return map_all(pt, &m);
+}
+
+/* ---- huge leaves in pieces ------------------------------------------------------------------- */
+
+/* Does the leaf under the cursor reach out of [start, last]? */
+static bool leaf_sticks_out(const struct pt_cursor *cursor, vaddr_t start)
+{
+    return pt_cursor_start(cursor) < start || pt_cursor_last(cursor) > cursor->last;
+}
+
+/* A split that can be taken back: nothing but the entry and the table has changed. */
+struct split_log {
+    struct {
+        pte_t *entry;
+        pte_t value;
+    } step[4]; /* 1 GiB -> 2 MiB -> 4 KiB at either end of the range */
+    unsigned count;
+};
+
+static void undo_splits(struct pagetable *pt, const struct split_log *log)
+{
+    for (unsigned i = log->count; i-- > 0;)
+        pt_unsplit(pt, log->step[i].entry, log->step[i].value);
+}
+
+/* Split whatever leaf contains `va` and sticks out of [start, last], until none does. */
+static int split_at(struct pagetable *pt, vaddr_t va, vaddr_t start, vaddr_t last,
+                    struct split_log *log)
+{
+    struct pt_cursor cursor;
+
+    pt_cursor_begin(&cursor, pt, va, last);
+    while (entry_is_leaf(cursor.value, cursor.level) && leaf_sticks_out(&cursor, start)) {
+        pte_t old = cursor.value;
+        int err = pt_split(pt, cursor.entry, cursor.level);
+        if (err)
+            return err;
+        ASSERT(log->count < ARRAY_SIZE(log->step), "%u splits for one range", log->count);
+        log->step[log->count].entry = cursor.entry;
+        log->step[log->count++].value = old;
+        pt_cursor_reload(&cursor);
+    }
+    return 0;
+}
+
+/* ---- unmap ----------------------------------------------------------------------------------- */
+
+/* The huge leaf under the cursor is wanted in part only. False when it must stay as it is. */
+static bool split_under(struct pagetable *pt, struct pt_cursor *cursor)
+{
+    if (pt_split(pt, cursor->entry, cursor->level) == 0) {
+        pt_cursor_reload(cursor);
+        return true;
+    }
+    port_report(
+        "unmap [.., %#lx]: the %lu KiB leaf at %#lx stays mapped, no page for the table that "
+        "would split it",
+        cursor->last, pt_level_size(cursor->level) / KIB, pt_cursor_start(cursor));
+    return false;
+}
+
+u64 pt_unmap(struct pagetable *pt, vaddr_t va, u64 size)
+{
+    struct pt_cursor cursor;
+    u64 pages = 0;
+
+    if (size == 0)
+        return 0;
+    if (!range_is_sane(va, size)) {
+        port_report("unmap of [%#lx, +%#lx): not a range of whole pages in one half", va, size);
+        return 0;
+    }
+    u64 flags = spin_lock_irqsave(&pt->lock);
+    for (pt_cursor_begin(&cursor, pt, va, va + size - 1); !cursor.done; pt_cursor_next(&cursor)) {
+        bool whole = true;
+        while (whole && entry_is_leaf(cursor.value, cursor.level) && leaf_sticks_out(&cursor, va))
+            whole = split_under(pt, &cursor);
+        if (!whole || !(cursor.value & PTE_P))
+            continue;
+        pte_store(cursor.entry, 0);
+        pages += pt_level_size(cursor.level) >> PAGE_SHIFT;
+    }
+    spin_unlock_irqrestore(&pt->lock, flags);
+    return pages;
+}
+
+/* ---- protect --------------------------------------------------------------------------------- */
+
+static int check_mapped(const struct pagetable *pt, vaddr_t va, vaddr_t last)
+{
+    struct pt_cursor cursor;
+    for (pt_cursor_begin(&cursor, pt, va, last); !cursor.done; pt_cursor_next(&cursor))
+        if (!(cursor.value & PTE_P))
+            return -ENOENT;
+    return 0;
+}
+
+/*
+ * 1. Everything must be mapped.  2. Split the leaves that reach over either end; take that back when
+ * a table is missing.  3. Nothing can fail any more: change each leaf.
+ */
+int pt_protect(struct pagetable *pt, vaddr_t va, u64 size, u64 set, u64 clear)
+{
+    struct split_log log = {.count = 0};
+    struct pt_cursor cursor;
+
+    if (!range_is_sane(va, size) || ((set | clear) & ~PERMISSION_BITS))
+        return -EINVAL;
+    vaddr_t last = va + size - 1;
+    u64 flags = spin_lock_irqsave(&pt->lock);
+    int err = check_mapped(pt, va, last);
+    if (err == 0)
+        err = split_at(pt, va, va, last, &log);
+    if (err == 0)
+        err = split_at(pt, last, va, last, &log);
+    if (err)
+        undo_splits(pt, &log);
+    else
+        for (pt_cursor_begin(&cursor, pt, va, last); !cursor.done; pt_cursor_next(&cursor))
+            pte_store(cursor.entry, (cursor.value & ~clear) | set);
+    spin_unlock_irqrestore(&pt->lock, flags);
+    return err;
+}

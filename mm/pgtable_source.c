@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The two sources of page-table pages. Called with pt->lock held: the order is page table, then buddy.
+ */
+#include "mm/pgtable_source.h"
+
+#include "lib/string.h"
+#include "mm/buddy.h"
+#include "mm/memblock.h"
+
+static paddr_t table_from_memblock(void *ctx)
+{
+    return memblock_alloc(ctx, PAGE_SIZE, PAGE_SIZE, "page tables");
+}
+
+/* Stays reserved. It must be empty all the same: whoever follows a stale pointer finds nothing. */
+static void table_to_memblock(void *ctx __unused, paddr_t table)
+{
+    memset(phys_to_virt(table), 0, PAGE_SIZE);
+}
+
+const struct pt_ops pt_memblock_ops = {table_from_memblock, table_to_memblock};
+
+static paddr_t table_from_buddy(void *ctx)
+{
+    struct buddy *buddy = ctx;
+    struct page *page = buddy_alloc(buddy, GFP_ATOMIC | __GFP_ZERO, 0, CALLER());
+
+    if (!page)
+        return 0;
+    page_set_use(buddy, page, PAGE_USE_TABLE);
+    return (paddr_t)(page - buddy->pages) << PAGE_SHIFT;
+}
+
+static void table_to_buddy(void *ctx, paddr_t table)
+{
+    struct buddy *buddy = ctx;
+    pfn_t pfn = table >> PAGE_SHIFT;
+
+    if (buddy->pages[pfn].state == PAGE_UNMANAGED)
+        buddy_add_range(buddy, pfn, pfn + 1);
+    else
+        buddy_free(buddy, &buddy->pages[pfn], 0, CALLER());
+}
+
+const struct pt_ops pt_buddy_ops = {table_from_buddy, table_to_buddy};

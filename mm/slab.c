@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Caches of equal objects. A slab is one buddy block; everything about it is in its head page (owner,
+ * slab_inuse, slab_free, list link) and in the free objects themselves, so a slab costs no metadata.
+ * cache->lock (irqsave) guards lists, counts and chains; pages come and go with it released. Orders of
+ * locks: list of caches, cache, buddy. Upholds S1, S2, S3 (slab.h). Read next: kmalloc.c, slab_check.c.
+ */
+#include "mm/slab.h"
+
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lib/failpoint.h"
+#include "lib/string.h"
+#include "mm/slab_internal.h"
+
+#define MAX_OBJECT 8192u
+#define MAX_SLAB_ORDER 3u
+
+static struct list_head all_caches = LIST_HEAD_INIT(all_caches);
+static struct spinlock all_caches_lock = SPINLOCK_INIT("slab caches");
+
+/* ---- geometry -------------------------------------------------------------------------------- */
+
+/* The smallest slab that holds two objects and wastes at most an eighth of itself: low orders are the
+ * ones that can still be had when memory is fragmented. */
+static u32 choose_order(u32 stride)
+{
+    u32 order = 0;
+    for (; order < MAX_SLAB_ORDER; order++) {
+        u64 bytes = PAGE_SIZE << order;
+        if (bytes / stride >= 2 && bytes % stride <= bytes / 8)
+            break;
+    }
+    return order;
+}
+
+int kmem_cache_init(struct kmem_cache *cache, const char *name, u32 size, u32 align,
+                    struct buddy *buddy)
+{
+    if (align == 0)
+        align = SLAB_LINK_SIZE;
+    if (size == 0 || size > MAX_OBJECT || !is_power_of_two(align) || align > PAGE_SIZE)
+        return -EINVAL;
+    u32 wanted_align = (u32)max_u64(align, SLAB_LINK_SIZE);
+    u32 stride = (u32)align_up(max_u64(size, SLAB_LINK_SIZE), wanted_align);
+    u32 order = choose_order(stride);
+    *cache = (struct kmem_cache){
+        .name = name,
+        .size = size,
+        .stride = stride,
+        .align = align,
+        .order = order,
+        .per_slab = (u32)((PAGE_SIZE << order) / stride),
+        .poison = buddy->poison,
+        .buddy = buddy,
+    };
+    spin_init(&cache->lock, name);
+    list_init(&cache->partial);
+    list_init(&cache->full);
+    list_init(&cache->empty);
+    u64 flags = spin_lock_irqsave(&all_caches_lock);
+    list_add_tail(&cache->link, &all_caches);
+    spin_unlock_irqrestore(&all_caches_lock, flags);
+    return 0;
+}
+
+/* ---- free objects ---------------------------------------------------------------------------- */
+
+const void *slab_poison_damage(const struct kmem_cache *cache, const void *object)
+{
+    if (!cache->poison || cache->size <= SLAB_LINK_SIZE)
+        return NULL;
+    return memory_not_equal((const u8 *)object + SLAB_LINK_SIZE, SLAB_POISON,
+                            cache->size - SLAB_LINK_SIZE);
+}
+
+static void poison_object(const struct kmem_cache *cache, u8 *object)
+{
+    if (cache->poison && cache->size > SLAB_LINK_SIZE)
+        memset(object + SLAB_LINK_SIZE, SLAB_POISON, cache->size - SLAB_LINK_SIZE);
+}
+
+/* At the head of the slab's chain: the object that is still warm is handed out first. */
+static void chain_object(struct page *head, u8 *object, u32 index)
+{
+    *(u64 *)object = slab_link_value(object, head->slab_free);
+    head->slab_free = (u16)index;
+}
+
+static void report_damage(const struct kmem_cache *cache, const void *object, const void *damage)
+{
+    port_report("use after free: %s object %p was modified at +%lu (%#04x) after it had been freed",
+                cache->name, object, (u64)damage - (u64)object, *(const u8 *)damage);
+}
+
+/*
+ * Somebody wrote over the link of a free object, so nobody knows what follows it. The free objects of
+ * this slab are given up for good: they count as handed out, and S1 and S2 hold without them.
+ */
+static void give_up_chain(struct kmem_cache *cache, struct page *head)
+{
+    cache->in_use += cache->per_slab - head->slab_inuse;
+    head->slab_inuse = (u16)cache->per_slab;
+    head->slab_free = SLAB_END;
+}
+
+/* The first free object of a slab that has one, or NULL when its chain turns out to be destroyed. */
+static void *unchain_object(struct kmem_cache *cache, struct page *head)
+{
+    u8 *object = slab_object(cache, head, head->slab_free);
+
+    if (unlikely(!slab_is_sealed(object))) {
+        give_up_chain(cache, head);
+        report_damage(cache, object, object);
+        return NULL;
+    }
+    head->slab_free = (u16)slab_next(object);
+    head->slab_inuse++;
+    cache->in_use++;
+    return object;
+}
+
+/* ---- slabs ----------------------------------------------------------------------------------- */
+
+/* Where a slab belongs (S1). Keeps empty_slabs. */
+static void file_slab(struct kmem_cache *cache, struct page *head)
+{
+    if (head->slab_inuse == cache->per_slab) {
+        list_add(&head->link, &cache->full);
+    } else if (head->slab_inuse > 0) {
+        list_add(&head->link, &cache->partial);
+    } else {
+        list_add(&head->link, &cache->empty);
+        cache->empty_slabs++;
+    }
+}
+
+static void unfile_slab(struct kmem_cache *cache, struct page *head)
+{
+    if (head->slab_inuse == 0)
+        cache->empty_slabs--;
+    list_del(&head->link);
+}
+
+/* A new slab, all objects free. Without locks: nobody else knows it yet. */
+static struct page *make_slab(struct kmem_cache *cache, gfp_t gfp, vaddr_t caller)
+{
+    struct page *head = buddy_alloc(cache->buddy, gfp & ~__GFP_ZERO, cache->order, caller);
+
+    if (!head)
+        return NULL;
+    page_set_use(cache->buddy, head, PAGE_USE_SLAB);
+    head->owner = cache;
+    head->slab_inuse = 0;
+    head->slab_free = SLAB_END;
+    for (u32 i = cache->per_slab; i-- > 0;) {
+        u8 *object = slab_object(cache, head, i);
+        poison_object(cache, object);
+        chain_object(head, object, i);
+    }
+    return head;
+}
+
+/* An empty slab that is on no list goes back to the buddy. No lock held. */
+static void destroy_slab(struct kmem_cache *cache, struct page *head)
+{
+    page_set_use(cache->buddy, head, PAGE_USE_OTHER);
+    head->owner = NULL;
+    head->refcount = 1;
+    buddy_free(cache->buddy, head, cache->order, CALLER());
+}
+
+/* Partly used slabs first, so that the others can become empty. NULL: the cache has no free object. */
+static struct page *slab_with_room(const struct kmem_cache *cache)
+{
+    const struct list_head *list = list_empty(&cache->partial) ? &cache->empty : &cache->partial;
+    return list_empty(list) ? NULL : list_entry(list->next, struct page, link);
+}
+
+/* A slab keeps its place in the partial list until it is full. */
+static void *take_object(struct kmem_cache *cache)
+{
+    void *object = NULL;
+    struct page *head;
+
+    while (!object && (head = slab_with_room(cache)) != NULL) {
+        bool was_empty = head->slab_inuse == 0;
+        if (was_empty)
+            unfile_slab(cache, head);
+        object = unchain_object(cache, head);
+        if (was_empty) {
+            file_slab(cache, head);
+        } else if (head->slab_inuse == cache->per_slab) {
+            list_del(&head->link);
+            file_slab(cache, head);
+        }
+    }
+    cache->allocs += object != NULL;
+    return object;
+}
+
+/* ---- allocate -------------------------------------------------------------------------------- */
+
+/* No free object: add a slab, then take one under the same lock, before somebody else does. */
+static void *grow_and_take(struct kmem_cache *cache, gfp_t gfp, vaddr_t caller)
+{
+    struct page *head = make_slab(cache, gfp, caller);
+    u64 flags = spin_lock_irqsave(&cache->lock);
+
+    if (head) {
+        cache->slabs++;
+        file_slab(cache, head);
+    }
+    void *object = take_object(cache);
+    cache->failures += object == NULL;
+    spin_unlock_irqrestore(&cache->lock, flags);
+    return object;
+}
+
+static void count_failure(struct kmem_cache *cache)
+{
+    u64 flags = spin_lock_irqsave(&cache->lock);
+    cache->failures++;
+    spin_unlock_irqrestore(&cache->lock, flags);
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+    if (!(gfp & __GFP_NOFAULT) && should_fail(FAIL_SLAB)) {
+        count_failure(cache);
+        return NULL;
+    }
+    u64 flags = spin_lock_irqsave(&cache->lock);
+    void *object = take_object(cache);
+    spin_unlock_irqrestore(&cache->lock, flags);
+    if (unlikely(!object))
+        object = grow_and_take(cache, gfp, CALLER());
+    if (unlikely(!object))
+        return NULL;
+
+    const void *damage = slab_poison_damage(cache, object);
+    if (unlikely(damage))
+        report_damage(cache, object, damage);
+    if (gfp & __GFP_ZERO)
+        memset(object, 0, cache->size);
+    return object;
+}
+
+/* ---- free ------------------------------------------------------------------------------------ */
+
+/*
+ * The slab that an address of this cache lies in, or NULL. The head of a slab is found by alignment:
+ * a buddy block starts at a multiple of its size.
+ */
+static struct page *slab_of(const struct kmem_cache *cache, const void *object)
+{
+    pfn_t pfn = virt_to_phys(object) >> PAGE_SHIFT;
+    pfn_t start = pfn & ~((1UL << cache->order) - 1);
+
+    if (!buddy_covers(cache->buddy, start))
+        return NULL;
+    struct page *head = &cache->buddy->pages[start];
+    bool ours = head->state == PAGE_USED && head->use == PAGE_USE_SLAB && head->owner == cache;
+    return ours ? head : NULL;
+}
+
+/* The seal alone could be a live object's data: only the chain knows for certain. */
+static bool is_on_chain(const struct kmem_cache *cache, const struct page *head, u32 index)
+{
+    u32 at = head->slab_free;
+
+    for (u32 seen = 0; seen < cache->per_slab && at < cache->per_slab; seen++) {
+        if (at == index)
+            return true;
+        at = slab_next(slab_object(cache, head, at));
+    }
+    return false;
+}
+
+/* Put a verified object back. Returns an empty slab that is too many, unfiled, or NULL. Locked. */
+static struct page *put_object(struct kmem_cache *cache, struct page *head, u8 *object, u32 index)
+{
+    bool was_full = head->slab_inuse == cache->per_slab;
+
+    chain_object(head, object, index);
+    head->slab_inuse--;
+    cache->in_use--;
+    cache->frees++;
+    if (!was_full && head->slab_inuse > 0)
+        return NULL;
+    list_del(&head->link);
+    if (head->slab_inuse > 0 || cache->empty_slabs < SLAB_KEEP_EMPTY) {
+        file_slab(cache, head);
+        return NULL;
+    }
+    cache->slabs--;
+    return head;
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+    struct page *head, *surplus = NULL;
+
+    if (!object)
+        return;
+    if (unlikely(!(head = slab_of(cache, object)))) {
+        port_report("free of %p to cache %s: not one of its objects", object, cache->name);
+        return;
+    }
+    u64 offset = (u64)object - (u64)slab_object(cache, head, 0);
+    u32 index = (u32)offset / cache->stride;
+    if (unlikely((u32)offset % cache->stride != 0 || index >= cache->per_slab)) {
+        port_report("free of %p to cache %s: not the start of an object (+%u into object %u at %p)",
+                    object, cache->name, (u32)offset % cache->stride, index,
+                    (void *)slab_object(cache, head, index));
+        return;
+    }
+    u64 flags = spin_lock_irqsave(&cache->lock);
+    bool free_already = unlikely(slab_is_sealed(object)) && is_on_chain(cache, head, index);
+    if (likely(!free_already)) {
+        poison_object(cache, object);
+        surplus = put_object(cache, head, object, index);
+    }
+    spin_unlock_irqrestore(&cache->lock, flags);
+    if (unlikely(free_already))
+        port_report("double free of %s object %p by %pS", cache->name, object, (void *)CALLER());
+    if (surplus)
+        destroy_slab(cache, surplus);
+}
+
+/* ---- caches ---------------------------------------------------------------------------------- */
+
+/* One empty slab off its list, or NULL. */
+static struct page *take_empty_slab(struct kmem_cache *cache)
+{
+    struct page *head = NULL;
+    u64 flags = spin_lock_irqsave(&cache->lock);
+
+    if (!list_empty(&cache->empty)) {
+        head = list_entry(cache->empty.next, struct page, link);
+        unfile_slab(cache, head);
+        cache->slabs--;
+    }
+    spin_unlock_irqrestore(&cache->lock, flags);
+    return head;
+}
+
+u64 kmem_cache_shrink(struct kmem_cache *cache)
+{
+    struct page *head;
+    u64 pages = 0;
+
+    while ((head = take_empty_slab(cache)) != NULL) {
+        destroy_slab(cache, head);
+        pages += 1UL << cache->order;
+    }
+    return pages;
+}
+
+int kmem_cache_destroy(struct kmem_cache *cache)
+{
+    if (cache->in_use)
+        return -EBUSY;
+    kmem_cache_shrink(cache);
+    u64 flags = spin_lock_irqsave(&all_caches_lock);
+    list_del(&cache->link);
+    spin_unlock_irqrestore(&all_caches_lock, flags);
+    return 0;
+}
+
+void kmem_cache_for_each(void (*visit)(struct kmem_cache *cache, void *ctx), void *ctx)
+{
+    struct kmem_cache *cache;
+    u64 flags = spin_lock_irqsave(&all_caches_lock);
+
+    list_for_each_entry(cache, &all_caches, link)
+        visit(cache, ctx);
+    spin_unlock_irqrestore(&all_caches_lock, flags);
+}
+
+static void shrink_one(struct kmem_cache *cache, void *pages)
+{
+    *(u64 *)pages += kmem_cache_shrink(cache);
+}
+
+u64 slab_shrink_all(void)
+{
+    u64 pages = 0;
+    kmem_cache_for_each(shrink_one, &pages);
+    return pages;
+}
