@@ -104,12 +104,14 @@ int command_run_line(const char *line)
     const char *error = line_error(line);
     int result = 0;
     bool more = true;
+    u64 interrupts = console_interrupt_count();
 
     if (error) {
         print("%s: nothing was run\n", error);
         return -EINVAL;
     }
-    while (more && !console_interrupted())
+    /* Ctrl-C stops the whole line, also when the command that it met has taken notice of it. */
+    while (more && console_interrupt_count() == interrupts)
         result = run_next(&line, &more);
     return result;
 }

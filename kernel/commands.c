@@ -205,7 +205,8 @@ static int run_repeat(int argc, char **argv)
 
     if (argc < 3 || param_number(argv[1], 1, UINT32_MAX, &times) < 0)
         return COMMAND_USAGE;
-    while (times-- && result == 0 && !console_interrupted())
+    u64 interrupts = console_interrupt_count();
+    while (times-- && result == 0 && console_interrupt_count() == interrupts)
         result = command_run_words(argc - 2, argv + 2);
     return result == COMMAND_USAGE ? -EINVAL : result;
 }
@@ -243,8 +244,8 @@ static int list_suites(void)
     u64 tests, all = 0;
 
     for (unsigned n = 0; (suite = ktest_suite_nth(n, &tests)) != NULL; n++, all += tests)
-        print("  %-16s %3lu tests\n", suite, tests);
-    print("  %-16s %3lu tests\n", "(all)", all);
+        print("  %-16s %4lu\n", suite, tests);
+    print("  %-16s %4lu tests\n", "all", all);
     return 0;
 }
 

@@ -29,7 +29,7 @@ static bool in_escape;
 static struct {
     struct spinlock lock;
     u32 head, tail; /* next to read, next to write */
-    u64 dropped;
+    u64 dropped, interrupts;
     bool interrupted;
     u8 bytes[INPUT_SIZE];
 } input = {.lock = SPINLOCK_INIT("input")};
@@ -168,8 +168,10 @@ void console_input_push(u8 byte)
 {
     u64 flags = spin_lock_irqsave(&input.lock);
 
-    if (byte == CTRL_C)
+    if (byte == CTRL_C) {
         input.interrupted = true;
+        input.interrupts++;
+    }
     if (input.tail - input.head == INPUT_SIZE)
         input.dropped++;
     else
@@ -221,6 +223,11 @@ u8 console_input_wait(void)
 bool console_interrupted(void)
 {
     return __atomic_exchange_n(&input.interrupted, false, __ATOMIC_RELAXED);
+}
+
+u64 console_interrupt_count(void)
+{
+    return __atomic_load_n(&input.interrupts, __ATOMIC_RELAXED);
 }
 
 void idle_hook_register(void (*hook)(void))

@@ -40,6 +40,8 @@ u8 console_input_wait(void);
 int console_input_poll(void);
 /* True when Ctrl-C arrived since the last call: long commands ask between steps and stop. */
 bool console_interrupted(void);
+/* How often it has arrived since the boot: who runs several commands sees what the first one consumed. */
+u64 console_interrupt_count(void);
 
 /* Called on the way to sleep: deferred work (vfree from interrupts) and the like. Boot only. */
 void idle_hook_register(void (*hook)(void));
