@@ -16,6 +16,10 @@
 #define MS_PER_SECOND 1000
 #define SAMPLES 5
 
+/* Reads before a clock is given up: in all, and without a change. */
+#define PATIENCE 10000000
+#define STANDS_STILL 10000
+
 #define HPET_REGISTERS_SIZE 0x400
 #define HPET_CAPABILITIES 0x000 /* bits 63:32: femtoseconds for each tick */
 #define HPET_CONFIGURATION 0x010
@@ -28,14 +32,12 @@
 #define PIT_HZ 1193182
 #define PIT_CHANNEL_2 0x42
 #define PIT_COMMAND 0x43
-#define PIT_CHANNEL_2_MODE_0 0xb0 /* low byte, high byte; the output rises when the count ends */
+#define PIT_CHANNEL_2_MODE_0 0xb0 /* low byte, high byte; counts down once and on through zero */
+#define PIT_CHANNEL_2_LATCH 0x80
+#define PIT_FULL 0xffffu
 #define PIT_GATE_PORT 0x61
 #define PIT_GATE 0x01
 #define PIT_SPEAKER 0x02
-#define PIT_OUTPUT 0x20
-
-/* Reads before a clock is given up. Each takes at least 0.1 us: a second for 10 ms. */
-#define PATIENCE 10000000
 
 #define CPUID_TSC_RATIO 0x15u
 #define CPUID_FREQUENCY 0x16u
@@ -46,119 +48,128 @@
 #define SANE_MIN_HZ 10000000UL
 #define SANE_MAX_HZ 20000000000UL
 
-/* Ticks of both clocks during the same window. */
-struct measurement {
-    u64 reference, reference_hz;
-    u64 tsc;
+/* A clock of known rate that counts up and wraps at mask + 1. */
+struct reference {
     const char *name;
+    u64 hz;
+    u32 mask;
+    u32 (*now)(void);
 };
 
-/* The moment that a reference value was read, as well as the TSC can tell. */
+/* What both clocks said at the same moment. */
 struct sample {
     u64 tsc;
     u32 reference;
 };
 
-static u32 hpet_now(volatile u32 *hpet)
-{
-    return hpet[HPET_COUNTER / 4];
-}
-
 /*
- * Read the HPET between two reads of the TSC, several times, and keep the tightest: an emulator or a
- * system management interrupt may stop us in between for longer than the whole window.
+ * Read the reference between two reads of the TSC, several times, and keep the tightest: an emulator
+ * or a system management interrupt may stop us in between for longer than the whole window.
  */
-static struct sample hpet_sample(volatile u32 *hpet)
+static struct sample take_sample(const struct reference *clock)
 {
     struct sample best = {0};
     u64 best_width = ~0UL;
 
     for (unsigned i = 0; i < SAMPLES; i++) {
         u64 before = rdtsc();
-        u32 reference = hpet_now(hpet);
+        u32 now = clock->now();
         u64 width = rdtsc() - before;
 
         if (width >= best_width)
             continue;
         best_width = width;
-        best = (struct sample){before + width / 2, reference};
+        best = (struct sample){before + width / 2, now};
     }
     return best;
 }
 
-/* Wait for `ticks` of the HPET. False when it does not get there within PATIENCE reads. */
-static bool hpet_wait(volatile u32 *hpet, u32 ticks)
+/* Wait until the reference has counted `ticks` from `start`. False when it does not get there. */
+static bool wait_ticks(const struct reference *clock, u32 start, u32 ticks)
 {
-    u32 start = hpet_now(hpet);
+    u32 last = start;
+    unsigned unchanged = 0;
 
-    for (unsigned reads = 0; reads < PATIENCE; reads++)
-        if (hpet_now(hpet) - start >= ticks)
+    for (unsigned reads = 0; reads < PATIENCE && unchanged < STANDS_STILL; reads++) {
+        u32 now = clock->now();
+
+        if (((now - start) & clock->mask) >= ticks)
             return true;
+        unchanged = now == last ? unchanged + 1 : 0;
+        last = now;
+    }
     return false;
 }
 
-static bool measure_with_hpet_at(volatile u32 *hpet, struct measurement *m)
+/* The TSC's rate, or 0 when the reference does not run. */
+static u64 measure_tsc(const struct reference *clock)
+{
+    struct sample start = take_sample(clock);
+
+    if (!wait_ticks(clock, start.reference, (u32)(clock->hz * WINDOW_MS / MS_PER_SECOND))) {
+        log_warn("timer: the %s stands still, not used", clock->name);
+        return 0;
+    }
+    struct sample end = take_sample(clock);
+    return (end.tsc - start.tsc) * clock->hz / ((end.reference - start.reference) & clock->mask);
+}
+
+static volatile u32 *hpet; /* mapped while it is used */
+
+static u32 hpet_now(void)
+{
+    return hpet[HPET_COUNTER / 4];
+}
+
+static u64 measure_with_mapped_hpet(void)
 {
     u32 period_fs = hpet[HPET_CAPABILITIES / 4 + 1];
 
     if (period_fs < HPET_MIN_PERIOD_FS || period_fs > HPET_MAX_PERIOD_FS) {
-        log_warn("hpet: a period of %u fs cannot be, not used", period_fs);
-        return false;
+        log_warn("timer: an HPET with a period of %u fs cannot be, not used", period_fs);
+        return 0;
     }
     hpet[HPET_CONFIGURATION / 4] |= HPET_ENABLE;
-    m->reference_hz = FS_PER_SECOND / period_fs;
-    m->name = "HPET";
-
-    struct sample start = hpet_sample(hpet);
-    if (!hpet_wait(hpet, (u32)(m->reference_hz * WINDOW_MS / MS_PER_SECOND))) {
-        log_warn("hpet: the counter stands still, not used");
-        return false;
-    }
-    struct sample end = hpet_sample(hpet);
-    m->reference = end.reference - start.reference;
-    m->tsc = end.tsc - start.tsc;
-    return true;
+    struct reference clock = {"HPET", FS_PER_SECOND / period_fs, 0xffffffff, hpet_now};
+    return measure_tsc(&clock);
 }
 
-static bool measure_with_hpet(struct measurement *m)
+static u64 measure_with_hpet(void)
 {
     if (!acpi_facts.hpet)
-        return false;
-    u32 *hpet = ioremap(acpi_facts.hpet, HPET_REGISTERS_SIZE);
+        return 0;
+    hpet = ioremap(acpi_facts.hpet, HPET_REGISTERS_SIZE);
     if (!hpet) {
-        log_warn("hpet: cannot map 0x%lx", acpi_facts.hpet);
-        return false;
+        log_warn("timer: cannot map the HPET at 0x%lx", acpi_facts.hpet);
+        return 0;
     }
-    bool measured = measure_with_hpet_at(hpet, m);
-    iounmap(hpet);
-    return measured;
+    u64 hz = measure_with_mapped_hpet();
+    iounmap((const void *)hpet);
+    return hz;
 }
 
-/*
- * Channel 2 counts down once and raises its output, which port 0x61 shows. Steps: 1 gate on, speaker
- * off; 2 write the count, which starts it; 3 the output must be low now; 4 wait until it is high.
- */
-static bool measure_with_pit(struct measurement *m)
+/* The PIT counts down; latching freezes the value while its two bytes are read. */
+static u32 pit_now(void)
 {
-    u16 count = PIT_HZ * WINDOW_MS / MS_PER_SECOND;
+    outb(PIT_COMMAND, PIT_CHANNEL_2_LATCH);
+    u32 count = inb(PIT_CHANNEL_2);
+    count |= (u32)inb(PIT_CHANNEL_2) << 8;
+    return PIT_FULL - count;
+}
+
+/* Channel 2 is the one whose gate we can open, and that nobody else uses: it drives the speaker. */
+static u64 measure_with_pit(void)
+{
+    static const struct reference clock = {"PIT", PIT_HZ, PIT_FULL, pit_now};
     u8 gate = inb(PIT_GATE_PORT);
 
     outb(PIT_GATE_PORT, (u8)((gate & ~PIT_SPEAKER) | PIT_GATE));
     outb(PIT_COMMAND, PIT_CHANNEL_2_MODE_0);
-    outb(PIT_CHANNEL_2, (u8)count);
-    outb(PIT_CHANNEL_2, (u8)(count >> 8));
-
-    u64 start = rdtsc();
-    bool ended = false;
-    if (!(inb(PIT_GATE_PORT) & PIT_OUTPUT))
-        for (unsigned reads = 0; reads < PATIENCE && !ended; reads++)
-            ended = inb(PIT_GATE_PORT) & PIT_OUTPUT;
-    m->tsc = rdtsc() - start;
-    m->reference = count;
-    m->reference_hz = PIT_HZ;
-    m->name = "PIT";
+    outb(PIT_CHANNEL_2, (u8)PIT_FULL);
+    outb(PIT_CHANNEL_2, (u8)(PIT_FULL >> 8));
+    u64 hz = measure_tsc(&clock);
     outb(PIT_GATE_PORT, gate);
-    return ended;
+    return hz;
 }
 
 /* What the processor or the hypervisor says about itself; 0 when they do not. */
@@ -187,11 +198,6 @@ static u64 tsc_hz_from_cpuid(void)
     return (u64)eax * 1000;
 }
 
-static u64 tsc_hz_measured(const struct measurement *m)
-{
-    return m->reference ? m->tsc * m->reference_hz / m->reference : 0;
-}
-
 static bool sane(u64 hz)
 {
     return hz >= SANE_MIN_HZ && hz <= SANE_MAX_HZ;
@@ -199,15 +205,18 @@ static bool sane(u64 hz)
 
 void timer_calibrate(void)
 {
-    struct measurement m = {0};
-    bool measured = measure_with_hpet(&m) || measure_with_pit(&m);
+    static const struct {
+        const char *name;
+        u64 (*hz)(void);
+    } ways[] = {{"HPET", measure_with_hpet}, {"PIT", measure_with_pit}, {"CPUID", tsc_hz_from_cpuid}};
 
-    if (measured && sane(tsc_hz_measured(&m))) {
-        time_init_tsc(tsc_hz_measured(&m), m.name);
-    } else if (sane(tsc_hz_from_cpuid())) {
-        time_init_tsc(tsc_hz_from_cpuid(), "CPUID");
-    } else {
-        log_warn("timer: neither HPET nor PIT runs and CPUID is silent; assuming a TSC of 1 GHz");
-        time_init_tsc(FALLBACK_HZ, "assumption");
+    for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
+        u64 hz = ways[i].hz();
+        if (sane(hz)) {
+            time_init_tsc(hz, ways[i].name);
+            return;
+        }
     }
+    log_warn("timer: neither HPET nor PIT runs and CPUID is silent; assuming a TSC of 1 GHz");
+    time_init_tsc(FALLBACK_HZ, "assumption");
 }
