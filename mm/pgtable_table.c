@@ -120,7 +120,10 @@ static bool table_is_empty(pte_t value)
 
 static void unlink_if_empty(struct table_visit *visit, pte_t *entry, unsigned level)
 {
-    if (level < TOP_LEVEL && table_is_empty(pte_load(entry)))
+    pte_t value = pte_load(entry);
+    /* The kernel half's top-level entries are shared by every address space: they stay for ever. */
+    bool shared = level == TOP_LEVEL && !(value & PTE_U);
+    if (!shared && table_is_empty(value))
         unlink_table(entry, &visit->chain);
 }
 
