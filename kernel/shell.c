@@ -11,6 +11,7 @@
 #include "lib/types.h"
 
 #define PROMPT "vitrine> "
+#define CTRL_C 0x03
 
 static struct editor editor;
 
@@ -43,11 +44,31 @@ static void prompt(void)
     editor_start(&editor);
 }
 
+/*
+ * Ctrl-C stopped a command: what was typed ahead up to it goes with it, as on every terminal, and so
+ * do the Ctrl-C bytes themselves, which would otherwise cancel the next line.
+ */
+static void discard_interrupted_input(u64 count)
+{
+    while (count) {
+        int byte = console_input_poll();
+        if (byte < 0)
+            break;
+        count -= byte == CTRL_C;
+    }
+    print("^C\n");
+}
+
 static void run_line(const char *line)
 {
-    /* A Ctrl-C from before this command was meant for something else. */
+    u64 interrupts = console_interrupt_count();
+
+    /* One from before this command was meant for something else. */
     console_interrupted();
     command_run_line(line);
+    u64 arrived = console_interrupt_count() - interrupts;
+    if (arrived)
+        discard_interrupted_input(arrived);
 }
 
 __noreturn void shell_run(void)

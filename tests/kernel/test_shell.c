@@ -269,7 +269,10 @@ static size_t take_all_input(u8 *to, size_t size)
     return n;
 }
 
-/* On the real queue, so what the user typed ahead is taken out first and put back afterwards. */
+/*
+ * Ctrl-C is not among the bytes: a pushed one would stop this very run. The machine tests type it.
+ * On the real queue, so what the user typed ahead is taken out first and put back afterwards.
+ */
 KTEST(shell, input_queue_drops_and_counts)
 {
     static u8 typed[4096], got[4096];
@@ -286,25 +289,6 @@ KTEST(shell, input_queue_drops_and_counts)
     KEXPECT(dropped == 5000 - 4096, "%lu bytes dropped", dropped);
     for (size_t i = 0; i < count; i++)
         KEXPECT(got[i] == 'a' + i % 26, "byte %zu is %#x", i, got[i]);
-    return NULL;
-}
-
-KTEST(shell, ctrl_c_is_seen_once_and_delivered)
-{
-    static u8 typed[4096];
-    u8 got[8];
-    size_t typed_count = take_all_input(typed, sizeof(typed));
-
-    bool before = console_interrupted();
-    console_input_push(0x03);
-    bool first = console_interrupted(), second = console_interrupted();
-    size_t count = take_all_input(got, sizeof(got));
-    for (size_t i = 0; i < typed_count; i++)
-        console_input_push(typed[i]);
-    if (before)
-        console_input_push(0x03);
-    KEXPECT(first && !second, "first %d, second %d", first, second);
-    KEXPECT(count == 1 && got[0] == 0x03, "%zu bytes, %#x", count, got[0]);
     return NULL;
 }
 
