@@ -62,4 +62,4 @@ static int set_selftest(const char *value)
     return 0;
 }
 PARAM(selftest, "selftest", set_selftest,
-      "[SUITE|SUITE.TEST]: run the self-tests after the boot, then leave QEMU with status 33 or 35");
+      "[SUITE|SUITE.TEST]: run the self-tests after the boot, then leave QEMU (status 33 or 35)");

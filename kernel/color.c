@@ -10,8 +10,8 @@
 static bool enabled = true;
 
 static const char *const codes[] = {
-    [COLOR_RESET] = "\x1b[0m",  [COLOR_BOLD] = "\x1b[1m",    [COLOR_DIM] = "\x1b[2m",
-    [COLOR_RED] = "\x1b[31m",   [COLOR_GREEN] = "\x1b[32m",  [COLOR_YELLOW] = "\x1b[33m",
+    [COLOR_RESET] = "\x1b[0m",  [COLOR_BOLD] = "\x1b[1m",     [COLOR_DIM] = "\x1b[2m",
+    [COLOR_RED] = "\x1b[31m",   [COLOR_GREEN] = "\x1b[32m",   [COLOR_YELLOW] = "\x1b[33m",
     [COLOR_BLUE] = "\x1b[34m",  [COLOR_MAGENTA] = "\x1b[35m", [COLOR_CYAN] = "\x1b[36m",
     [COLOR_WHITE] = "\x1b[37m",
 };

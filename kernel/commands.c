@@ -25,10 +25,8 @@
 static const struct floor {
     const char *directory, *title;
 } floors[] = {
-    {"mm/", "Memory"},
-    {"proc/", "Processes"},
-    {"drivers/", "Devices"},
-    {"kernel/", "Machine and shell"},
+    {"mm/", "Memory"},       {"proc/", "Processes"},
+    {"drivers/", "Devices"}, {"kernel/", "Machine and shell"},
     {"", "Others"},
 };
 
@@ -137,12 +135,18 @@ static void show_features(void)
         const char *name;
         bool have;
     } features[] = {
-        {"nx", cpu_features.nx},           {"smep", cpu_features.smep},
-        {"smap", cpu_features.smap},       {"umip", cpu_features.umip},
-        {"pge", cpu_features.pge},         {"pcid", cpu_features.pcid},
-        {"pdpe1gb", cpu_features.gib_pages}, {"la57", cpu_features.la57},
-        {"invariant_tsc", cpu_features.invariant_tsc}, {"rdrand", cpu_features.rdrand},
-        {"x2apic", cpu_features.x2apic},   {"erms", cpu_features.erms},
+        {"nx", cpu_features.nx},
+        {"smep", cpu_features.smep},
+        {"smap", cpu_features.smap},
+        {"umip", cpu_features.umip},
+        {"pge", cpu_features.pge},
+        {"pcid", cpu_features.pcid},
+        {"pdpe1gb", cpu_features.gib_pages},
+        {"la57", cpu_features.la57},
+        {"invariant_tsc", cpu_features.invariant_tsc},
+        {"rdrand", cpu_features.rdrand},
+        {"x2apic", cpu_features.x2apic},
+        {"erms", cpu_features.erms},
     };
 
     print("%s (%s), %u physical and %u linear address bits\n", cpu_features.brand,
@@ -267,7 +271,8 @@ static const char *complete_selftest(int index, unsigned n)
 }
 COMMAND(selftest, "selftest", run_selftest, complete_selftest, "selftest [SUITE|SUITE.TEST|list]",
         "run the tests that are built into the kernel; the output is KTAP\n"
-        "seed=NUMBER on the command line moves the random ones; Ctrl-C stops after the current test.");
+        "seed=NUMBER on the command line moves the random ones; Ctrl-C stops after the current\n"
+        "test.");
 
 /* Time and power -------------------------------------------------------------------------------------- */
 
@@ -283,7 +288,8 @@ static int run_uptime(int argc, char **argv)
         print("input bytes dropped (queue full): %lu\n", console_input_dropped());
     return 0;
 }
-COMMAND(uptime, "uptime", run_uptime, NULL, "uptime", "time since the boot, and the clock that says so");
+COMMAND(uptime, "uptime", run_uptime, NULL, "uptime",
+        "time since the boot, and the clock that says so");
 
 static int run_poweroff(int argc, char **argv)
 {
@@ -292,7 +298,8 @@ static int run_poweroff(int argc, char **argv)
         return COMMAND_USAGE;
     machine_power_off();
 }
-COMMAND(poweroff, "poweroff", run_poweroff, NULL, "poweroff", "switch the machine off; leaves QEMU");
+COMMAND(poweroff, "poweroff", run_poweroff, NULL, "poweroff",
+        "switch the machine off; leaves QEMU");
 
 static int run_reboot(int argc, char **argv)
 {

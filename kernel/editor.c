@@ -48,8 +48,8 @@ static void move_to_column(struct editor *e, size_t column)
     if (column == e->column)
         return;
     bool left = column < e->column;
-    format_to(sequence, sizeof(sequence), "\x1b[%zu%c", left ? e->column - column : column - e->column,
-              left ? 'D' : 'C');
+    format_to(sequence, sizeof(sequence), "\x1b[%zu%c",
+              left ? e->column - column : column - e->column, left ? 'D' : 'C');
     editor_emit(e, sequence);
     e->column = column;
 }

@@ -12,9 +12,9 @@
 
 #include "lib/types.h"
 
-#define EDITOR_LINE_MAX 1023 /* bytes; what exceeds is refused, and Enter then reports instead of running */
-#define EDITOR_HISTORY 64    /* lines */
-#define EDITOR_COLUMNS 80    /* of the narrowest terminal that is served (VGA text) */
+#define EDITOR_LINE_MAX 1023 /* bytes; more are refused, and then Enter complains, not runs */
+#define EDITOR_HISTORY 64 /* lines */
+#define EDITOR_COLUMNS 80 /* of the narrowest terminal that is served (VGA text) */
 
 enum editor_event {
     EDITOR_MORE,      /* go on feeding */
@@ -62,7 +62,8 @@ struct editor {
 };
 
 /* `prompt` is plain text without colours (its length is its width) and outlives the editor. */
-void editor_init(struct editor *editor, const struct editor_ops *ops, void *ctx, const char *prompt);
+void editor_init(struct editor *editor, const struct editor_ops *ops, void *ctx,
+                 const char *prompt);
 
 /* A fresh, empty line: writes the prompt. After init and after every event but EDITOR_MORE. */
 void editor_start(struct editor *editor);

@@ -158,7 +158,7 @@ const char *ktest_suite_nth(unsigned n, u64 *tests)
 
 static void take_baseline(struct ktest_baseline *baseline)
 {
-    baseline->count = 0;
+    *baseline = (struct ktest_baseline){0};
     /* What a test freed from an interrupt is given back on the way to sleep: do that first. */
     idle_hooks_run();
     if (baseline_snapshot)
@@ -191,7 +191,8 @@ static const char *aftermath(const struct ktest_baseline *before, u64 reports_be
         return "the test left interrupts disabled";
     }
     if (reports != expected_reports) {
-        format_to(failure, sizeof(failure), "reports: %lu, expected: %lu", reports, expected_reports);
+        format_to(failure, sizeof(failure), "reports: %lu, expected: %lu", reports,
+                  expected_reports);
         return failure;
     }
     take_baseline(&after);

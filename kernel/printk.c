@@ -20,9 +20,9 @@
 #include "lib/types.h"
 
 #define RING_SIZE (64 * KIB)
-#define LOG_TEXT_MAX 512  /* bytes of one printk() text with its NUL; longer is cut visibly */
-#define PRINT_SMALL 512   /* print() texts up to here are formatted outside the lock */
-#define PRINT_LARGE 4096  /* print() texts beyond are cut visibly */
+#define LOG_TEXT_MAX 512 /* bytes of one printk() text with its NUL; longer is cut visibly */
+#define PRINT_SMALL 512  /* print() texts up to here are formatted outside the lock */
+#define PRINT_LARGE 4096 /* print() texts beyond are cut visibly */
 #define CUT_MARK "...[cut]"
 
 enum log_level printk_console_level = LOG_INFO;
@@ -111,9 +111,9 @@ size_t printk_format_line(char *buf, size_t size, const struct log_line *line)
         [LOG_ERROR] = COLOR_RED, [LOG_WARN] = COLOR_YELLOW, [LOG_DEBUG] = COLOR_DIM};
     bool plain = line->level == LOG_INFO || line->level > LOG_DEBUG;
     u64 us = line->time_ns / 1000;
-    size_t length = format_to(buf, size, "%s[%5lu.%06lu] %s%s\n",
-                              plain ? "" : color(colors[line->level]), us / 1000000, us % 1000000,
-                              line->text, plain ? "" : color(COLOR_RESET));
+    size_t length =
+        format_to(buf, size, "%s[%5lu.%06lu] %s%s\n", plain ? "" : color(colors[line->level]),
+                  us / 1000000, us % 1000000, line->text, plain ? "" : color(COLOR_RESET));
     return min_u64(length, size - 1);
 }
 
@@ -216,7 +216,8 @@ static bool ring_read(u64 *position, u64 stop, struct log_line *line, char *text
         ring_copy_out(*position + sizeof(record), text, record.length);
         text[record.length] = '\0';
         *position += sizeof(record) + record.length;
-        *line = (struct log_line){record.sequence, record.time_ns, (enum log_level)record.level, text};
+        *line =
+            (struct log_line){record.sequence, record.time_ns, (enum log_level)record.level, text};
     }
     output_unlock(flags);
     return found;

@@ -57,7 +57,8 @@ static void control_sequence(const char *text, char final)
         assert_in_range(n, 1, COLUMNS - 1 - terminal.column);
         terminal.column += n;
     } else if (final == 'K') {
-        memset(terminal.row[terminal.column], 0, (COLUMNS - terminal.column) * sizeof(terminal.row[0]));
+        memset(terminal.row[terminal.column], 0,
+               (COLUMNS - terminal.column) * sizeof(terminal.row[0]));
     } else if (final == 'J') {
         assert_int_equal(n, 2);
         new_row();
@@ -182,8 +183,7 @@ static int editor_setup(void **state)
     return host_setup(state);
 }
 
-#define editor_test(function)                                                                      \
-    cmocka_unit_test_setup_teardown(function, editor_setup, host_teardown)
+#define editor_test(function) cmocka_unit_test_setup_teardown(function, editor_setup, host_teardown)
 
 static enum editor_event feed_byte(u8 byte)
 {
@@ -257,7 +257,8 @@ static void ignores_unknown_sequences(void **state)
     expect_line("a\x1b[99999999999999999999~b", "ab");
     expect_line("a\x1b[1\x01-", "-a");
     for (unsigned byte = 0; byte < 32; byte++)
-        if (!strchr("\x01\x02\x03\x04\x05\x06\x08\x09\x0a\x0b\x0c\x0d\x0e\x10\x15\x17\x1b", (int)byte) ||
+        if (!strchr("\x01\x02\x03\x04\x05\x06\x08\x09\x0a\x0b\x0c\x0d\x0e\x10\x15\x17\x1b",
+                    (int)byte) ||
             byte == 0)
             assert_int_equal(feed_byte((u8)byte), EDITOR_MORE);
     expect_line("x", "x");
@@ -459,14 +460,14 @@ static void utf8_stays_whole(void **state)
 static void utf8_halves_vanish(void **state)
 {
     (void)state;
-    expect_line("a\xc3\x62", "ab");         /* half, then ASCII */
-    expect_line("\xa4\xbf\x62", "b");       /* continuations alone */
-    expect_line("\xc0\xaf\xc1\xbf", "");    /* overlong */
-    expect_line("\xe0\x80\xaf", "");        /* overlong */
-    expect_line("\xed\xa0\x80", "");        /* surrogate */
-    expect_line("\xf4\x90\x80\x80", "");    /* beyond U+10FFFF */
+    expect_line("a\xc3\x62", "ab");      /* half, then ASCII */
+    expect_line("\xa4\xbf\x62", "b");    /* continuations alone */
+    expect_line("\xc0\xaf\xc1\xbf", ""); /* overlong */
+    expect_line("\xe0\x80\xaf", "");     /* overlong */
+    expect_line("\xed\xa0\x80", "");     /* surrogate */
+    expect_line("\xf4\x90\x80\x80", ""); /* beyond U+10FFFF */
     expect_line("\xf5\xff\xfe", "");
-    expect_line("\xc2\x9b\x31J", "1J");     /* C1 control sequence introducer */
+    expect_line("\xc2\x9b\x31J", "1J");          /* C1 control sequence introducer */
     expect_line("\xe2\x82\xc3\xa4", "\xc3\xa4"); /* a new character inside an unfinished one */
     expect_line("\xe2\x1b[Dx", "x");
     for (int i = 0; i < EDITOR_LINE_MAX - 1; i++)
@@ -493,7 +494,8 @@ static bool line_is_utf8(const char *line)
 /* Each round mixes bytes differently: all of them; keys and text; text with few Enters. */
 static u8 random_byte(struct rng *rng, u64 round)
 {
-    static const char keys[] = "\x1b\x1b\x1b[[[OABCDHF~134\t\t\x01\x05\x0b\x17\x15\x7f\x10\x0e ;\"'";
+    static const char keys[] =
+        "\x1b\x1b\x1b[[[OABCDHF~134\t\t\x01\x05\x0b\x17\x15\x7f\x10\x0e ;\"'";
     if (round == 0)
         return (u8)rng_next(rng);
     if (rng_below(rng, 4) == 0)
@@ -657,15 +659,15 @@ static void measures_distance(void **state)
     assert_int_equal(edit_distance("", "abc"), 3);
     assert_int_equal(edit_distance("kitten", "sitting"), 3);
     assert_int_equal(edit_distance("ca", "abc"), 3);
-    assert_int_equal(edit_distance("12345678901234567890123456789012",
-                                   "12345678901234567890123456789013"), 1);
+    assert_int_equal(
+        edit_distance("12345678901234567890123456789012", "12345678901234567890123456789013"), 1);
     assert_int_equal(edit_distance("123456789012345678901234567890123", "a"), SUGGEST_MAX);
 }
 
 static const char *closest(const char *typed)
 {
-    static const char *const names[] = {"log", "pt", "ptdump", "vfree", "vmap", "vmalloc",
-                                        "vmallocinfo", "vmap.check"};
+    static const char *const names[] = {"log",  "pt",      "ptdump",      "vfree",
+                                        "vmap", "vmalloc", "vmallocinfo", "vmap.check"};
     struct suggestion near = {.typed = typed};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         suggest_consider(&near, names[i]);

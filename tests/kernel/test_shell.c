@@ -101,9 +101,10 @@ KTEST(shell, refuses_bad_lines)
     EXPECT_ANSWER("echo 'b", -EINVAL, "unmatched ' quote: nothing was run\n");
     EXPECT_ANSWER("echo \x01", -EINVAL, "control character in the line: nothing was run\n");
     EXPECT_ANSWER("echo \\", -EINVAL, "backslash at the end of the line: nothing was run\n");
-    EXPECT_ANSWER("a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8 9 0 a b c d e f g "
-                  "h i j k l m n o p q r s t u v w x y z 1 2 3",
-                  -EINVAL, "more words than a command may have (64): nothing was run\n");
+    EXPECT_ANSWER(
+        "a b c d e f g h i j k l m n o p q r s t u v w x y z 1 2 3 4 5 6 7 8 9 0 a b c d e f g "
+        "h i j k l m n o p q r s t u v w x y z 1 2 3",
+        -EINVAL, "more words than a command may have (64): nothing was run\n");
     return NULL;
 }
 
@@ -133,7 +134,8 @@ KTEST(shell, command_table_is_sound)
     const struct command *command, *last = NULL;
 
     for (unsigned n = 0; (command = command_nth(n)) != NULL; n++) {
-        KEXPECT(command_find(command->name) == command, "two commands are called '%s'", command->name);
+        KEXPECT(command_find(command->name) == command, "two commands are called '%s'",
+                command->name);
         KEXPECT(!last || strcmp(last->name, command->name) < 0, "'%s' after '%s'", command->name,
                 last->name);
         size_t length = strlen(command->name);
@@ -217,7 +219,8 @@ KTEST(shell, log_cuts_visibly)
     struct ring_tail *tail = read_tail();
     size_t length = strlen(tail->last);
     KEXPECT(length == 511, "%zu characters kept", length);
-    KEXPECT(strcmp(tail->last + length - 8, "...[cut]") == 0, "ends in '%s'", tail->last + length - 8);
+    KEXPECT(strcmp(tail->last + length - 8, "...[cut]") == 0, "ends in '%s'",
+            tail->last + length - 8);
     return NULL;
 }
 
