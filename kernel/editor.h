@@ -13,8 +13,8 @@
 #include "lib/types.h"
 
 #define EDITOR_LINE_MAX 1023 /* bytes; more are refused, and then Enter complains, not runs */
-#define EDITOR_HISTORY 64 /* lines */
-#define EDITOR_COLUMNS 80 /* of the narrowest terminal that is served (VGA text) */
+#define EDITOR_HISTORY 64    /* lines */
+#define EDITOR_COLUMNS 80    /* of the narrowest terminal that is served (VGA text) */
 
 enum editor_event {
     EDITOR_MORE,      /* go on feeding */
