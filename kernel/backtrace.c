@@ -57,7 +57,7 @@ size_t backtrace_describe(const vaddr_t *frames, size_t n, char *buf, size_t siz
     struct symbol symbol;
     if (!symbol_lookup(frames[n] - !exact, &symbol))
         return format_to(buf, size, "%#lx (not in the kernel image)", frames[n]);
-    return format_to(buf, size, "%s+%#lx/%#lx%s", symbol.name, frames[n] - symbol.address,
+    return format_to(buf, size, "%s+0x%lx/0x%lx%s", symbol.name, frames[n] - symbol.address,
                      symbol.size, exact && n ? " <- interrupted here" : "");
 }
 

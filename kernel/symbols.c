@@ -69,7 +69,7 @@ static size_t format_address(char *buf, size_t size, vaddr_t address)
     struct symbol symbol;
     if (!symbol_lookup(address, &symbol))
         return format_to(buf, size, "%#lx", address);
-    return format_to(buf, size, "%s+%#lx/%#lx", symbol.name, symbol.offset, symbol.size);
+    return format_to(buf, size, "%s+0x%lx/0x%lx", symbol.name, symbol.offset, symbol.size);
 }
 
 void symbols_init(void)
