@@ -68,14 +68,14 @@ static void print_new(const struct owned *owned)
     const struct vm_struct *vm = find_vm_area((void *)owned->address);
     u64 usable = vm ? get_vm_area_size(vm) : 0;
 
-    print("%6lu  %016lx-%016lx  %pM, %lu page%s%s\n", owned->number, owned->address,
+    print("%6lu  0x%016lx-0x%016lx  %pM, %lu page%s%s\n", owned->number, owned->address,
           owned->address + usable, (void *)&usable, usable >> PAGE_SHIFT,
           view_plural(usable >> PAGE_SHIFT),
           vm && vm->page_order ? " in 2 MiB leaves" : " and a guard");
 }
 
 /* One area; NULL when it could not be had, after a sentence. */
-static struct owned *allocate_one(const struct request *r)
+static struct owned *shell_vmalloc(const struct request *r)
 {
     void *address = vmalloc_for_shell(r);
 
@@ -93,13 +93,13 @@ static struct owned *allocate_one(const struct request *r)
     return owned;
 }
 
-static int allocate_all(const struct request *r)
+static int vmalloc_many(const struct request *r)
 {
     struct owned *owned = NULL;
     u64 done;
 
     for (done = 0; done < r->count; done++) {
-        struct owned *next = view_stopped() ? NULL : allocate_one(r);
+        struct owned *next = view_stopped() ? NULL : shell_vmalloc(r);
         if (!next)
             break;
         owned = next;
@@ -128,7 +128,7 @@ static int vmalloc_run(int argc, char **argv)
         if (err)
             return err;
     }
-    return allocate_all(&r);
+    return vmalloc_many(&r);
 }
 
 static const char *vmalloc_complete(int index, unsigned n)

@@ -17,6 +17,7 @@ static struct {
     void *areas[DEMO_AREAS];
     struct snapshot snapshot;
     struct vmap_stats before;
+    vaddr_t lo; /* the story plays in [lo, end of the region): behind everything that lives there */
 } demo;
 
 static struct vmap_stats stats_now(void)
@@ -58,13 +59,14 @@ static void show(void)
 {
     print_fits();
     snapshot_take(&demo.snapshot, &kernel_vmalloc);
+    snapshot_clip(&demo.snapshot, demo.lo);
     vmap_bar(&demo.snapshot);
     snapshot_release(&demo.snapshot);
 }
 
 static __noinline bool take(unsigned slot, u64 pages, u64 align)
 {
-    demo.areas[slot] = __vmalloc_node_range(pages << PAGE_SHIFT, align, VMALLOC_BASE, VMALLOC_END,
+    demo.areas[slot] = __vmalloc_node_range(pages << PAGE_SHIFT, align, demo.lo, VMALLOC_END,
                                             GFP_KERNEL, PROT_KERNEL_RW, 0, CALLER());
     if (demo.areas[slot])
         print("  %lu page%s: %016lx\n", pages, view_plural(pages), (vaddr_t)demo.areas[slot]);
@@ -156,6 +158,21 @@ static bool step_end(void)
     return true;
 }
 
+/* The last free range, once nothing is lazy: a clean stage. */
+static void find_stage(void)
+{
+    struct snapshot_cursor cursor;
+    const struct range *range;
+
+    vm_unmap_aliases();
+    demo.lo = VMALLOC_BASE;
+    snapshot_take(&demo.snapshot, &kernel_vmalloc);
+    snapshot_begin(&demo.snapshot, &cursor);
+    while ((range = snapshot_next(&cursor)) != NULL)
+        demo.lo = range->kind == VMAP_FREE ? range->start : demo.lo;
+    snapshot_release(&demo.snapshot);
+}
+
 static int demo_run(int argc, char **argv)
 {
     static bool (*const steps[])(void) = {step_allocate, step_free,  step_purge,
@@ -165,8 +182,9 @@ static int demo_run(int argc, char **argv)
     (void)argv;
     if (argc != 1)
         return COMMAND_USAGE;
-    print("design %s (%s). Ctrl-C ends the story.\n", kernel_vmalloc.space.design->name,
-          kernel_vmalloc.space.design->since);
+    find_stage();
+    print("design %s (%s), the part of the region from %016lx on. Ctrl-C ends the story.\n",
+          kernel_vmalloc.space.design->name, kernel_vmalloc.space.design->since, demo.lo);
     for (unsigned i = 0; ok && i < ARRAY_SIZE(steps); i++)
         ok = steps[i]() && !view_stopped();
     step_end();

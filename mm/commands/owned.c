@@ -96,7 +96,7 @@ static int areas_run(int argc, char **argv)
     list_for_each_entry(owned, &all, link) {
         if (view_stopped())
             return 0;
-        print("%6lu  %-7s  %016lx  %8pM", owned->number, kinds[owned->kind], owned->address,
+        print("%6lu  %-7s  0x%016lx  %8pM", owned->number, kinds[owned->kind], owned->address,
               (void *)&owned->size);
         if (owned->kind == OWNED_PAGES)
             print("  order %u, free with `free-pages %lu`", owned->order, owned->number);

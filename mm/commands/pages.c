@@ -36,7 +36,7 @@ static int allocate_pages(const char *text)
     pfn_t pfn = page_to_pfn(page);
     splits = kernel_buddy.stats.splits - splits;
     print(
-        "%6lu  frames [%#lx, %#lx), physical %#lx, at %016lx in the direct map; %lu block%s split\n",
+        "%6lu  frames [%#lx, %#lx), physical %#lx, at 0x%016lx in the direct map; %lu block%s split\n",
         owned->number, pfn, pfn + (1UL << order), page_to_phys(page), owned->address, splits,
         view_plural(splits));
     if (order < MAX_ORDER)
@@ -140,7 +140,7 @@ static int kmalloc_run(int argc, char **argv)
         return -ENOMEM;
     }
     u64 usable = ksize(object);
-    print("%6lu  %016lx  %lu bytes asked for, %lu usable\n", owned->number, owned->address, size,
+    print("%6lu  0x%016lx  %lu bytes asked for, %lu usable\n", owned->number, owned->address, size,
           usable);
     return 0;
 }

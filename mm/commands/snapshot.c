@@ -6,6 +6,7 @@
  */
 #include "mm/commands/snapshot.h"
 #include "lib/bits.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 
 #define ATTEMPTS 4
@@ -72,7 +73,7 @@ static u64 copy_all(struct snapshot *s, struct vmalloc *v)
     bool enough = space->stats.busy_areas + space->stats.free_extents + SLACK <= s->capacity;
     for (unsigned k = 0; k < SNAPSHOT_KINDS; k++) {
         u64 room = s->capacity - c.next;
-        s->from[k] = c.next;
+        s->from[k] = s->first[k] = c.next;
         c.limit = c.next + (enough ? room : room / 2);
         c.seen = 0;
         space->design->for_each(space, kinds[k], copy_visit, &c);
@@ -126,11 +127,27 @@ void snapshot_release(struct snapshot *s)
     s->ranges = NULL;
 }
 
+void snapshot_clip(struct snapshot *s, vaddr_t from)
+{
+    struct snapshot_cursor cursor;
+    const struct range *range;
+    u64 skipped[SNAPSHOT_KINDS];
+
+    snapshot_begin(s, &cursor);
+    do {
+        memcpy(skipped, cursor.next, sizeof(skipped));
+        range = snapshot_next(&cursor);
+    } while (range && range->end <= from);
+    memcpy(s->first, skipped, sizeof(skipped));
+    if (range)
+        s->start = range->start;
+}
+
 void snapshot_begin(const struct snapshot *s, struct snapshot_cursor *cursor)
 {
     cursor->snapshot = s;
     for (unsigned k = 0; k < SNAPSHOT_KINDS; k++)
-        cursor->next[k] = s->from[k];
+        cursor->next[k] = s->first[k];
 }
 
 const struct range *snapshot_next(struct snapshot_cursor *cursor)

@@ -32,9 +32,11 @@ struct snapshot {
     struct range *ranges;
     u64 capacity;
     u64 from[SNAPSHOT_KINDS + 1]; /* list k is ranges[from[k]] .. ranges[from[k + 1] - 1] */
-    u64 lost;                     /* ranges that did not fit ... */
-    vaddr_t complete_to;          /* ... all of them at or above this address */
-    struct range few[48];         /* when even the smallest allocation fails */
+    u64 first
+        [SNAPSHOT_KINDS]; /* where a walk begins in each: from[k], or behind what was clipped */
+    u64 lost;             /* ranges that did not fit ... */
+    vaddr_t complete_to;  /* ... all of them at or above this address */
+    struct range few[48]; /* when even the smallest allocation fails */
 };
 
 struct snapshot_cursor {
@@ -46,6 +48,9 @@ struct snapshot_cursor {
  * followed by snapshot_release(). May sleep. */
 void snapshot_take(struct snapshot *s, struct vmalloc *v);
 void snapshot_release(struct snapshot *s);
+
+/* Forget every range that ends at or below `from`; the picture then starts there. */
+void snapshot_clip(struct snapshot *s, vaddr_t from);
 
 void snapshot_begin(const struct snapshot *s, struct snapshot_cursor *cursor);
 /* The next range in address order, NULL after the last. */

@@ -23,10 +23,11 @@ static void print_summary(struct vmalloc *v)
     struct vmap_stats stats = vmap_space_stats(&v->space);
     char busy[VIEW_NUMBER], lazy[VIEW_NUMBER], extents[VIEW_NUMBER];
     u64 waiting = v->flush.lazy_pages << PAGE_SHIFT, threshold = v->flush.threshold << PAGE_SHIFT;
+    u64 busy_bytes = stats.busy_bytes - min_u64(stats.busy_bytes, waiting);
     u64 live = stats.busy_areas - min_u64(stats.busy_areas, v->flush.count);
 
     print("%s area%s busy, %pM; %s lazy, %pM; %s free range%s, largest %pM\n",
-          view_number(busy, live), view_plural(live), (void *)&stats.busy_bytes,
+          view_number(busy, live), view_plural(live), (void *)&busy_bytes,
           view_number(lazy, v->flush.count), (void *)&waiting,
           view_number(extents, stats.free_extents), view_plural(stats.free_extents),
           (void *)&stats.largest_free);
@@ -157,8 +158,9 @@ static int show_stats(void)
 
     print("design   %s, %lu operations, last search visited %lu node%s\n", v->space.design->name,
           v->space.operations, s.visited, view_plural(s.visited));
-    print("now      %lu busy areas (%pM), %lu free ranges, largest %pM\n", s.busy_areas,
-          (void *)&s.busy_bytes, s.free_extents, (void *)&s.largest_free);
+    print("now      %lu area%s busy or lazy (%pM), %lu free range%s, largest %pM\n", s.busy_areas,
+          view_plural(s.busy_areas), (void *)&s.busy_bytes, s.free_extents,
+          view_plural(s.free_extents), (void *)&s.largest_free);
     print("metadata %lu descriptors, %pM\n", s.nodes, (void *)&s.metadata_bytes);
     print("ranges   %lu reserved, %lu given back, %lu failed, %lu merges\n", s.allocs, s.frees,
           s.failures, s.merges);

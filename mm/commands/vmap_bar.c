@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The bar of `vmap`: terabytes of nothing with kilobytes of something in them, on one line.
- *   1 free ranges larger than everything in use together become breaks (//) of fixed width
+ *   1 free ranges larger than twice everything in use become breaks (//), not drawn to scale
  *   2 what is left is drawn in proportion: a whole number of columns per page, or of pages per column
  *   3 a column shows the most important thing in it: busy, then lazy, guard, cached, free
  * Works on a snapshot; the cells are static, because only the shell draws.
@@ -17,7 +17,8 @@
 #define BREAK_COLUMNS 6
 #define MAX_BREAKS 4
 #define EDGES 4 /* two blanks, and the frame left and right */
-#define MIN_BREAK (64 * KIB)
+#define MIN_BREAK (256 * KIB)
+#define ADDRESS_DIGITS 16
 
 /* In ascending importance: a column that holds several things shows the last of these. */
 enum cell_kind {
@@ -33,7 +34,7 @@ enum cell_kind {
 
 struct cell {
     enum cell_kind kind;
-    u64 area;   /* CELL_BUSY: which busy area */
+    u64 area;   /* CELL_BUSY: which busy area; CELL_BREAK: 1 in its middle */
     bool first; /* ... and this is its first column: the letter goes here */
 };
 
@@ -42,10 +43,26 @@ struct axis {
     u64 linear, segments; /* pages drawn in proportion; runs of them between breaks */
     u64 breaks;
     u64 pages_per_column, columns_per_page; /* one of them is 1 */
-    unsigned width;
+    unsigned width;                         /* columns in all */
 };
 
 static struct cell cells[VIEW_COLUMNS_MAX];
+static char
+    labels[VIEW_COLUMNS_MAX]; /* addresses above the bar, each above the column it begins at */
+
+/* Write an address above a column, if it touches no other one there. */
+static void put_label(unsigned column, vaddr_t address)
+{
+    char text[ADDRESS_DIGITS + 1];
+
+    if (column + ADDRESS_DIGITS >= sizeof(labels))
+        return;
+    for (unsigned i = column ? column - 1 : 0; i <= column + ADDRESS_DIGITS; i++)
+        if (labels[i] != ' ')
+            return;
+    format_to(text, sizeof(text), "%016lx", address);
+    memcpy(labels + column, text, ADDRESS_DIGITS);
+}
 
 char area_letter(u64 n)
 {
@@ -93,7 +110,7 @@ static void scale(struct axis *axis, const struct snapshot *s)
     while ((range = snapshot_next(&cursor)) != NULL)
         used += range->kind == VMAP_FREE ? 0 : range_size(range);
     axis->width = view_columns() - EDGES;
-    axis->break_above = max_u64(used, MIN_BREAK);
+    axis->break_above = max_u64(2 * used, MIN_BREAK);
     count(axis, s);
     /* Areas far apart make many breaks: then only the largest gaps are broken. */
     for (unsigned i = 0; axis->breaks > MAX_BREAKS && i < 40; i++) {
@@ -145,6 +162,18 @@ static enum cell_kind cell_of(const struct range *range)
     }
 }
 
+/* A break from column base on, six wide, or to the end of the bar when nothing follows it. Returns the
+ * column behind it. */
+static unsigned fill_break(const struct axis *axis, unsigned base, bool last, vaddr_t start)
+{
+    unsigned columns = last ? axis->width - base : BREAK_COLUMNS;
+
+    put_label(base, start);
+    for (unsigned i = 0; i < columns && base < axis->width; i++)
+        cells[base++] = (struct cell){CELL_BREAK, i == columns / 2 - 1 || i == columns / 2, false};
+    return base;
+}
+
 /* Fill the cells; returns how many columns are in use. */
 static unsigned fill(const struct axis *axis, const struct snapshot *s)
 {
@@ -154,6 +183,8 @@ static unsigned fill(const struct axis *axis, const struct snapshot *s)
     u64 page = 0, busy = 0; /* page: of the segment that starts at column base */
 
     memset(cells, 0, sizeof(cells));
+    memset(labels, ' ', sizeof(labels));
+    put_label(axis->width - ADDRESS_DIGITS, s->end);
     snapshot_begin(s, &cursor);
     while ((range = snapshot_next(&cursor)) != NULL) {
         u64 pages = range_size(range) >> PAGE_SHIFT, guard = range_guard(range) >> PAGE_SHIFT;
@@ -161,11 +192,12 @@ static unsigned fill(const struct axis *axis, const struct snapshot *s)
             if (page)
                 base +=
                     (unsigned)((page * axis->columns_per_page - 1) / axis->pages_per_column) + 1;
-            for (unsigned i = 0; i < BREAK_COLUMNS && base < axis->width; i++)
-                cells[base++] = (struct cell){CELL_BREAK, i, false};
+            base = fill_break(axis, base, range->end == s->end, range->start);
             page = 0;
             continue;
         }
+        if (page == 0)
+            put_label(base, range->start);
         mark_pages(axis, base, page, page + pages - guard, cell_of(range), busy);
         if (guard)
             mark_pages(axis, base, page + pages - guard, page + pages, CELL_GUARD, busy);
@@ -199,7 +231,7 @@ static struct glyph glyph_of(const struct cell *cell)
     case CELL_GUARD:
         return (struct glyph){COLOR_RED, "░"};
     case CELL_BREAK:
-        return (struct glyph){COLOR_BOLD, cell->area == 2 || cell->area == 3 ? "/" : "·"};
+        return (struct glyph){COLOR_BOLD, cell->area ? "/" : "·"};
     default:
         return (struct glyph){COLOR_DIM, "·"};
     }
@@ -234,12 +266,6 @@ static void print_frame(unsigned width, const char *left, const char *right)
     print("  %s%s%s\n", left, line, right);
 }
 
-static void print_ends(const struct snapshot *s, unsigned width)
-{
-    int gap = (int)width + 2 - 32;
-    print("  %016lx%*s%016lx\n", s->start, gap > 1 ? gap : 1, "", s->end);
-}
-
 static void print_legend(const struct axis *axis)
 {
     u64 bytes = axis->pages_per_column << PAGE_SHIFT;
@@ -263,7 +289,7 @@ void vmap_bar(const struct snapshot *s)
 
     scale(&axis, s);
     unsigned width = fill(&axis, s);
-    print_ends(s, width);
+    print("   %.*s\n", (int)axis.width, labels);
     print_frame(width, "┌", "┐");
     print_cells(width);
     print_frame(width, "└", "┘");

@@ -13,7 +13,7 @@
 #include "mm/commands/vmap_views.h"
 
 #define MERGE_FROM 4     /* a run of fewer equal areas is shown in full */
-#define FIXED_COLUMNS 59 /* everything before flags and caller */
+#define FIXED_COLUMNS 57 /* everything before flags and caller */
 
 struct table {
     struct snapshot_cursor cursor;
@@ -35,7 +35,7 @@ static void print_row(char letter, enum color hue, vaddr_t start, vaddr_t end, c
                       const char *rest)
 {
     u64 size = end - start;
-    print("%s%c%s %016lx-%016lx %8pM  %s%-5s%s %s\n", color(hue), letter, color(COLOR_RESET), start,
+    print("%s%c%s %016lx-%016lx %8pM %s%s%s%s%s\n", color(hue), letter, color(COLOR_RESET), start,
           end, (void *)&size, color(hue), kind, color(COLOR_RESET), rest);
 }
 
@@ -45,10 +45,10 @@ static void print_busy(const struct range *range, u64 ordinal)
     size_t guard = range_guard(range);
 
     describe(use, sizeof(use), range);
-    size_t taken = FIXED_COLUMNS + max_u64(strlen(use), 7) + 2;
+    size_t taken = FIXED_COLUMNS + max_u64(strlen(use), 7) + 1;
     view_caller(caller, sizeof(caller), range->caller,
                 view_columns() > taken ? view_columns() - taken : 0);
-    format_to(rest, sizeof(rest), "%5lu  %-7s  %s", range->nr_pages, use, caller);
+    format_to(rest, sizeof(rest), "  %5lu %-7s %s", range->nr_pages, use, caller);
     print_row(area_letter(ordinal), area_color(ordinal), range->start, range->end - guard, "busy",
               rest);
     if (guard)
@@ -63,7 +63,7 @@ static void print_range(const struct range *range, u64 ordinal)
         break;
     case VMAP_LAZY:
         print_row(' ', COLOR_YELLOW, range->start, range->end, "lazy",
-                  "       waits for a TLB flush");
+                  "        waits for its TLB flush");
         break;
     case VMAP_CACHED:
         print_row(' ', COLOR_YELLOW, range->start, range->end, "cache", "");
@@ -144,7 +144,7 @@ void vmap_table(const struct snapshot *s, u64 limit, bool merge)
     char number[VIEW_NUMBER];
 
     snapshot_begin(s, &t.cursor);
-    print("%s  start            end                  size  kind  pages  flags    caller%s\n",
+    print("%s  start            end                  size kind  pages flags   caller%s\n",
           color(COLOR_BOLD), color(COLOR_RESET));
     while ((range = snapshot_next(&t.cursor)) != NULL) {
         if (t.limit && t.rows == t.limit) {

@@ -155,11 +155,11 @@ static void print_tree_row(const struct tree_row *row, bool busy)
     else
         format_to(tail, sizeof(tail), "%smax %pM, V3 broken: should be %pM%s", color(COLOR_RED),
                   (void *)&row->stored, (void *)&row->exact, color(COLOR_RESET));
-    print("%s%s%s%s%s%s%s %016lx-%016lx %pM  %s", row->marked ? color(COLOR_YELLOW) : "",
+    print("%s%s%s%s%s%s%s%s %016lx-%016lx %pM  %s", row->marked ? color(COLOR_YELLOW) : "",
           row->marked ? "*" : " ", color(COLOR_DIM), lines, color(COLOR_RESET),
-          color(row->red ? COLOR_RED : COLOR_BOLD), row->red ? "R" : "B", row->start, row->end,
-          (void *)&size, tail);
-    print("%s%s%s", color(COLOR_RESET), row->marked ? " <" : "", row->below ? "" : "\n");
+          color(row->red ? COLOR_RED : COLOR_BOLD), row->red ? "R" : "B", color(COLOR_RESET),
+          row->start, row->end, (void *)&size, tail);
+    print("%s%s", row->marked ? " <" : "", row->below ? "" : "\n");
     if (row->below)
         print("  %s(+%s below)%s\n", color(COLOR_DIM), view_number(number, row->below),
               color(COLOR_RESET));
