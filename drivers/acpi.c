@@ -49,7 +49,7 @@ static bool all_ram(paddr_t address, paddr_t last)
     return true;
 }
 
-static bool view_open(struct view *view, paddr_t address, size_t size)
+static bool acpi_map(struct view *view, paddr_t address, size_t size)
 {
     paddr_t last = address + size - 1;
 
@@ -65,7 +65,7 @@ static bool view_open(struct view *view, paddr_t address, size_t size)
     return view->mapped;
 }
 
-static void view_close(struct view *view)
+static void acpi_unmap(struct view *view)
 {
     if (view->mapped)
         iounmap(view->bytes);
@@ -89,18 +89,18 @@ static void note_table(paddr_t address, const struct acpi_header *header, bool v
  */
 static bool table_open(struct view *view, paddr_t address, struct acpi_header *header)
 {
-    if (!view_open(view, address, ACPI_HEADER_SIZE)) {
+    if (!acpi_map(view, address, ACPI_HEADER_SIZE)) {
         log_warn("acpi: table at 0x%lx cannot be reached", address);
         return false;
     }
     int error = acpi_parse_header(view->bytes, ACPI_HEADER_SIZE, header);
-    view_close(view);
+    acpi_unmap(view);
     if (error) {
         log_warn("acpi: table \"%s\" at 0x%lx claims %u bytes, ignored", header->signature, address,
                  header->length);
         return false;
     }
-    if (!view_open(view, address, header->length)) {
+    if (!acpi_map(view, address, header->length)) {
         log_warn("acpi: %s at 0x%lx, %u bytes, cannot be mapped", header->signature, address,
                  header->length);
         return false;
@@ -109,7 +109,7 @@ static bool table_open(struct view *view, paddr_t address, struct acpi_header *h
     note_table(address, header, valid);
     if (!valid) {
         log_warn("acpi: %s at 0x%lx has a wrong checksum, ignored", header->signature, address);
-        view_close(view);
+        acpi_unmap(view);
     }
     return valid;
 }
@@ -123,7 +123,7 @@ static void read_dsdt(paddr_t address)
         return;
     acpi_facts.has_s5 = acpi_find_s5(view.bytes + ACPI_HEADER_SIZE, header.length - ACPI_HEADER_SIZE,
                                      &acpi_facts.s5_type_a, &acpi_facts.s5_type_b) == 0;
-    view_close(&view);
+    acpi_unmap(&view);
 }
 
 static void use_madt(const u8 *table, size_t size)
@@ -171,9 +171,9 @@ static bool read_root(paddr_t address, unsigned entry_size)
         if (entry == 0 || !table_open(&view, entry, &found))
             continue;
         use_table(&found, view.bytes);
-        view_close(&view);
+        acpi_unmap(&view);
     }
-    view_close(&list);
+    acpi_unmap(&list);
     return true;
 }
 
@@ -182,11 +182,11 @@ static bool search(paddr_t address, size_t size)
 {
     struct view view;
 
-    if (!view_open(&view, address, size))
+    if (!acpi_map(&view, address, size))
         return false;
     int offset = acpi_find_rsdp(view.bytes, size);
     bool found = offset >= 0 && acpi_parse_rsdp(view.bytes + offset, size - (size_t)offset, &root) == 0;
-    view_close(&view);
+    acpi_unmap(&view);
     return found;
 }
 
@@ -195,9 +195,9 @@ static paddr_t ebda_address(void)
     struct view view;
     paddr_t address = 0;
 
-    if (view_open(&view, EBDA_SEGMENT, 2)) {
+    if (acpi_map(&view, EBDA_SEGMENT, 2)) {
         address = (paddr_t)load_u16(view.bytes) << 4;
-        view_close(&view);
+        acpi_unmap(&view);
     }
     return address >= 0x80000 && address < 0xa0000 ? address : 0;
 }

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Framebuffer console: the other painter of drivers/terminal. Video memory is written only, never
- * read (reading is up to a hundred times slower). When lines scroll faster than the eye, painting
- * waits for the next idle moment: a burst of a thousand lines is painted a few times, not a thousand.
- * Locking: `lock` guards the terminal, taken inside printk's output lock or by the idle hook alone;
- * in a panic it is ignored and everything is painted at once.
- * Read next: drivers/terminal.c, drivers/psf.c.
+ * Framebuffer console: the other painter under drivers/screen. Video memory is written only, never
+ * read: reading is up to a hundred times slower.
+ * Locking: drivers/screen's; `fb` and `font` are written once at start-up.
+ * Read next: drivers/screen.c (when to paint), drivers/terminal.c (what), drivers/psf.c (the font).
  */
 #include "drivers/framebuffer.h"
 #include "drivers/psf.h"
-#include "drivers/terminal.h"
-#include "kernel/console.h"
-#include "kernel/lock.h"
+#include "drivers/screen.h"
 #include "kernel/printk.h"
-#include "kernel/time.h"
 #include "lib/errno.h"
 #include "mm/vmalloc.h"
 
 #define FRAMEBUFFER_MAX_BYTES (256 * MIB)
-#define REPAINT_INTERVAL_NS 30000000
 
 extern const u8 font_psf_start[], font_psf_end[];
 
@@ -27,12 +21,10 @@ static struct {
     volatile u8 *pixels;
     unsigned pixel_bytes;
     u32 palette[16]; /* the ANSI colours in this framebuffer's pixel format */
-    u64 last_repaint_ns;
 } fb;
 
 static struct psf_font font;
-static struct terminal terminal;
-static struct spinlock lock = SPINLOCK_INIT("framebuffer");
+static struct screen screen;
 
 /* Red, green, blue of the 16 ANSI colours; readable on black. */
 static const u8 ansi_rgb[16][3] = {
@@ -64,39 +56,44 @@ static volatile u8 *pixel_at(unsigned x, unsigned y)
     return fb.pixels + (size_t)y * fb.desc.pitch + (size_t)x * fb.pixel_bytes;
 }
 
-static void put_pixel(volatile u8 *at, u32 color)
+/* One row of pixels, the leftmost in the top bit of `bits`. A loop for each pixel size: this is where
+ * all the time goes. */
+static void paint_row(volatile u8 *at, unsigned width, u32 bits, u32 foreground, u32 background)
 {
-    if (fb.pixel_bytes == 4) {
-        *(volatile u32 *)at = color;
-    } else if (fb.pixel_bytes == 2) {
-        *(volatile u16 *)at = (u16)color;
-    } else {
-        at[0] = (u8)color;
-        at[1] = (u8)(color >> 8);
-        at[2] = (u8)(color >> 16);
-    }
-}
+    u32 difference = foreground ^ background;
+    volatile u32 *at32 = (volatile u32 *)at;
+    volatile u16 *at16 = (volatile u16 *)at;
 
-/* One row of a glyph. The 32-bit case is spelled out: it is where all the time goes. */
-static void paint_bits(volatile u8 *at, const u8 *bits, u32 foreground, u32 background)
-{
     if (fb.pixel_bytes == 4) {
-        volatile u32 *pixel = (volatile u32 *)at;
-        for (unsigned x = 0; x < font.width; x++)
-            pixel[x] = bits[x / 8] & (0x80u >> (x & 7)) ? foreground : background;
-        return;
+        for (; width > 0; width--, bits <<= 1)
+            *at32++ = background ^ (difference & -(bits >> 31));
+    } else if (fb.pixel_bytes == 2) {
+        for (; width > 0; width--, bits <<= 1)
+            *at16++ = (u16)(background ^ (difference & -(bits >> 31)));
+    } else {
+        for (; width > 0; width--, bits <<= 1, at += 3) {
+            u32 color = background ^ (difference & -(bits >> 31));
+            at[0] = (u8)color;
+            at[1] = (u8)(color >> 8);
+            at[2] = (u8)(color >> 16);
+        }
     }
-    for (unsigned x = 0; x < font.width; x++, at += fb.pixel_bytes)
-        put_pixel(at, bits[x / 8] & (0x80u >> (x & 7)) ? foreground : background);
 }
 
 static void fill(unsigned x, unsigned y, unsigned width, unsigned height, u32 color)
 {
-    for (unsigned row = 0; row < height; row++) {
-        volatile u8 *at = pixel_at(x, y + row);
-        for (unsigned column = 0; column < width; column++, at += fb.pixel_bytes)
-            put_pixel(at, color);
-    }
+    for (unsigned row = y; row < y + height; row++)
+        paint_row(pixel_at(x, row), width, 0, 0, color);
+}
+
+/* A row of a glyph as a number: at most PSF_MAX_WIDTH = 32 pixels. */
+static u32 glyph_bits(const u8 *row)
+{
+    u32 bits = 0;
+
+    for (u32 i = 0; i < font.row_bytes; i++)
+        bits |= (u32)row[i] << (24 - 8 * i);
+    return bits;
 }
 
 /*
@@ -131,13 +128,12 @@ static bool block_element(u16 code, unsigned *x, unsigned *y, unsigned *width, u
     return true;
 }
 
-static void fb_paint(void *device, unsigned column, unsigned row, struct terminal_cell cell)
+static void fb_paint(unsigned column, unsigned row, struct terminal_cell cell)
 {
     u32 foreground = fb.palette[cell.foreground & 15], background = fb.palette[cell.background & 15];
     unsigned x = column * font.width, y = row * font.height;
-
-    (void)device;
     unsigned bx, by, width, height;
+
     if (cell.code == ' ') {
         fill(x, y, font.width, font.height, background);
         return;
@@ -150,61 +146,20 @@ static void fb_paint(void *device, unsigned column, unsigned row, struct termina
     }
     const u8 *glyph = psf_glyph(&font, cell.code);
     for (unsigned line = 0; line < font.height; line++, glyph += font.row_bytes)
-        paint_bits(pixel_at(x, y + line), glyph, foreground, background);
+        paint_row(pixel_at(x, y + line), font.width, glyph_bits(glyph), foreground, background);
 }
 
 /* The cursor is a bar of two pixels at the foot of its cell. */
-static void fb_cursor(void *device, unsigned column, unsigned row, bool visible)
+static void fb_cursor(unsigned column, unsigned row, bool visible)
 {
     unsigned thickness = font.height > 2 ? 2 : 1;
 
-    (void)device;
     if (visible)
         fill(column * font.width, (row + 1) * font.height - thickness, font.width, thickness,
              fb.palette[TERMINAL_DEFAULT_FOREGROUND]);
 }
 
 static const struct terminal_painter fb_painter = {.paint = fb_paint, .cursor = fb_cursor};
-
-static void repaint(void)
-{
-    fb.last_repaint_ns = clock_ns();
-    terminal_repaint(&terminal);
-}
-
-/* May the text wait? Only when it scrolled, and the screen was painted a moment ago. Before the
- * clock runs clock_ns() is 0, and nothing waits. */
-static bool may_wait(void)
-{
-    u64 now = clock_ns();
-    return terminal.scrolled && now && now - fb.last_repaint_ns < REPAINT_INTERVAL_NS;
-}
-
-static void fb_write(struct console *self, const char *text, size_t length)
-{
-    (void)self;
-    if (this_cpu()->in_panic) {
-        terminal_write(&terminal, text, length);
-        repaint();
-        return;
-    }
-    u64 flags = spin_lock_irqsave(&lock);
-    terminal_write(&terminal, text, length);
-    if (!may_wait())
-        repaint();
-    spin_unlock_irqrestore(&lock, flags);
-}
-
-static struct console fb_console = {.name = "fb", .write = fb_write};
-
-/* Nobody has anything to do: show what was put off. */
-static void fb_idle(void)
-{
-    u64 flags = spin_lock_irqsave(&lock);
-    if (terminal.scrolled)
-        repaint();
-    spin_unlock_irqrestore(&lock, flags);
-}
 
 static bool channel_fits(u8 shift, u8 bits, u32 pixel)
 {
@@ -231,22 +186,19 @@ static const char *desc_problem(const struct framebuffer_desc *d)
     return NULL;
 }
 
-/* Memory that must exist before the first character. On failure nothing is left mapped. */
-static int acquire(unsigned columns, unsigned rows)
+/* Map video memory and get the cells for a screen of that size; NULL and nothing is left mapped. */
+static struct terminal_cell *framebuffer_map(unsigned columns, unsigned rows)
 {
-    u64 bytes = (u64)fb.desc.pitch * fb.desc.height;
-    struct terminal_cell *cells;
+    struct terminal_cell *cells = vzalloc(2ul * columns * rows * sizeof(*cells));
 
-    cells = vzalloc(2ul * columns * rows * sizeof(*cells));
     if (!cells)
-        return -ENOMEM;
-    fb.pixels = ioremap_wc(fb.desc.base, bytes);
+        return NULL;
+    fb.pixels = ioremap_wc(fb.desc.base, (u64)fb.desc.pitch * fb.desc.height);
     if (!fb.pixels) {
         vfree(cells);
-        return -ENOMEM;
+        return NULL;
     }
-    terminal_init(&terminal, &fb_painter, NULL, columns, rows, cells);
-    return 0;
+    return cells;
 }
 
 int framebuffer_init(const struct framebuffer_desc *desc)
@@ -266,17 +218,15 @@ int framebuffer_init(const struct framebuffer_desc *desc)
     fb.desc = *desc;
     fb.pixel_bytes = (desc->bits_per_pixel + 7) / 8;
     build_palette();
-    error = acquire(desc->width / font.width, desc->height / font.height);
-    if (error) {
-        log_warn("fb: cannot map %ux%u at 0x%lx (error %d)", desc->width, desc->height, desc->base,
-                 error);
-        return error;
+    unsigned columns = desc->width / font.width, rows = desc->height / font.height;
+    struct terminal_cell *cells = framebuffer_map(columns, rows);
+    if (!cells) {
+        log_warn("fb: cannot map %ux%u at 0x%lx", desc->width, desc->height, desc->base);
+        return -ENOMEM;
     }
     fill(0, 0, desc->width, desc->height, fb.palette[TERMINAL_DEFAULT_BACKGROUND]);
-    repaint();
-    idle_hook_register(fb_idle);
-    console_register(&fb_console);
+    screen_start(&screen, "fb", &fb_painter, columns, rows, cells);
     log_info("fb: %ux%u, %u bits at 0x%lx, %ux%u characters of %ux%u", desc->width, desc->height,
-             desc->bits_per_pixel, desc->base, terminal.columns, terminal.rows, font.width, font.height);
+             desc->bits_per_pixel, desc->base, columns, rows, font.width, font.height);
     return 0;
 }

@@ -99,7 +99,7 @@ static const struct irq_chip ioapic_chip = {
     .name = "ioapic", .enable = ioapic_enable, .disable = ioapic_disable, .eoi = lapic_eoi};
 
 /* Map one and mask its inputs. All ones is what an address without a device reads as. */
-static void add_ioapic(const struct acpi_ioapic *entry)
+static void ioapic_map(const struct acpi_ioapic *entry)
 {
     struct ioapic *io = &ioapics[ioapic_count];
 
@@ -126,7 +126,7 @@ static void add_ioapic(const struct acpi_ioapic *entry)
 void ioapic_init(void)
 {
     for (u32 i = 0; i < acpi_facts.madt.ioapic_count; i++)
-        add_ioapic(&acpi_facts.madt.ioapics[i]);
+        ioapic_map(&acpi_facts.madt.ioapics[i]);
     if (ioapic_count == 0) {
         log_warn("ioapic: none, the 8259 serves");
         pic_register();

@@ -175,7 +175,7 @@ static void start_timer(void)
 }
 
 /* Find the registers, through memory or MSRs. False with a log line when there are none. */
-static bool find_registers(void)
+static bool lapic_map(void)
 {
     if (!cpu_has_apic()) {
         log_warn("lapic: this CPU has none; no timer events");
@@ -201,7 +201,7 @@ static bool find_registers(void)
 
 bool lapic_init(void)
 {
-    if (!find_registers())
+    if (!lapic_map())
         return false;
     lapic_enable();
     log_info("lapic: id %u%s", lapic_id(), x2apic ? ", x2APIC mode" : "");

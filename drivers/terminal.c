@@ -377,14 +377,13 @@ static void text_byte(struct terminal *t, u8 byte)
         control_character(t, byte);
 }
 
-void terminal_init(struct terminal *t, const struct terminal_painter *painter, void *device,
+void terminal_init(struct terminal *t, const struct terminal_painter *painter,
                    unsigned columns, unsigned rows, struct terminal_cell *cells)
 {
     unsigned count = columns * rows;
 
     *t = (struct terminal){
         .painter = painter,
-        .device = device,
         .columns = columns,
         .rows = rows,
         .wanted = cells,
@@ -427,7 +426,7 @@ static void repaint_row(struct terminal *t, unsigned row)
     for (unsigned column = 0; column < t->columns; column++) {
         if (cells_equal(wanted[column], shown[column]))
             continue;
-        t->painter->paint(t->device, column, row, wanted[column]);
+        t->painter->paint(column, row, wanted[column]);
         shown[column] = wanted[column];
     }
 }
@@ -450,5 +449,5 @@ void terminal_repaint(struct terminal *t)
 
     t->cursor_column = t->column;
     t->cursor_row = t->row;
-    t->painter->cursor(t->device, t->column, t->row, !t->cursor_hidden);
+    t->painter->cursor(t->column, t->row, !t->cursor_hidden);
 }

@@ -28,14 +28,13 @@ struct terminal_cell {
 
 struct terminal_painter {
     /* Draw one cell. */
-    void (*paint)(void *device, unsigned column, unsigned row, struct terminal_cell cell);
+    void (*paint)(unsigned column, unsigned row, struct terminal_cell cell);
     /* Draw the cursor over a cell that was just painted, or place the hardware's. */
-    void (*cursor)(void *device, unsigned column, unsigned row, bool visible);
+    void (*cursor)(unsigned column, unsigned row, bool visible);
 };
 
 struct terminal {
     const struct terminal_painter *painter;
-    void *device;
     unsigned columns, rows;
     struct terminal_cell *wanted, *shown;
     unsigned dirty_first, dirty_end; /* rows in which the two may differ: [first, end) */
@@ -62,7 +61,7 @@ struct terminal {
  * An empty grid with the cursor at the top left. `cells` has room for 2 * columns * rows; columns and
  * rows are at least 1. Nothing is painted before the first terminal_repaint().
  */
-void terminal_init(struct terminal *t, const struct terminal_painter *painter, void *device,
+void terminal_init(struct terminal *t, const struct terminal_painter *painter,
                    unsigned columns, unsigned rows, struct terminal_cell *cells);
 
 /* Digest text into the wanted grid. Sequences may be split between calls. */

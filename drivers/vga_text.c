@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * VGA text mode: one of the two painters of drivers/terminal. A cell is two bytes, character (code
+ * VGA text mode: one of the two painters under drivers/screen. A cell is two bytes, character (code
  * page 437) and attribute; the CRT controller shows the hardware cursor.
- * Locking: printk's output lock. Static memory only: this console exists before any allocator.
+ * Locking: drivers/screen's. Static memory only: this console exists before any allocator.
  * Reference: IBM VGA technical reference; attribute controller index 0x10, CRTC indices 0x0a..0x0f.
  */
 #include "drivers/vga_text.h"
 #include "drivers/charset.h"
-#include "drivers/terminal.h"
-#include "kernel/console.h"
+#include "drivers/screen.h"
 #include "kernel/cpu.h"
 #include "mm/layout.h"
 
 #define VGA_MEMORY 0xb8000UL
 #define VGA_COLUMNS 80
 #define VGA_ROWS 25
-#define VGA_BYTES (VGA_COLUMNS * VGA_ROWS * 2)
 
 #define CRTC_INDEX 0x3d4
 #define CRTC_DATA 0x3d5
@@ -34,8 +32,8 @@
 /* ANSI counts red, green, blue from bit 0 up; the VGA counts them from bit 2 down. */
 static const u8 vga_color[16] = {0, 4, 2, 6, 1, 5, 3, 7, 8, 12, 10, 14, 9, 13, 11, 15};
 
-static volatile u16 *screen;
-static struct terminal terminal;
+static volatile u16 *video;
+static struct screen screen;
 static struct terminal_cell cells[2 * VGA_COLUMNS * VGA_ROWS];
 
 static void crtc_write(u8 index, u8 value)
@@ -44,19 +42,17 @@ static void crtc_write(u8 index, u8 value)
     outb(CRTC_DATA, value);
 }
 
-static void vga_paint(void *device, unsigned column, unsigned row, struct terminal_cell cell)
+static void vga_paint(unsigned column, unsigned row, struct terminal_cell cell)
 {
     u8 attribute = (u8)(vga_color[cell.background & 15] << 4 | vga_color[cell.foreground & 15]);
 
-    (void)device;
-    screen[row * VGA_COLUMNS + column] = (u16)(attribute << 8 | charset_cp437(cell.code));
+    video[row * VGA_COLUMNS + column] = (u16)(attribute << 8 | charset_cp437(cell.code));
 }
 
-static void vga_cursor(void *device, unsigned column, unsigned row, bool visible)
+static void vga_cursor(unsigned column, unsigned row, bool visible)
 {
     unsigned position = row * VGA_COLUMNS + column;
 
-    (void)device;
     crtc_write(CRTC_CURSOR_HIGH, (u8)(position >> 8));
     crtc_write(CRTC_CURSOR_LOW, (u8)position);
     crtc_write(CRTC_CURSOR_START, visible ? 14 : CURSOR_OFF);
@@ -65,25 +61,16 @@ static void vga_cursor(void *device, unsigned column, unsigned row, bool visible
 
 static const struct terminal_painter vga_painter = {.paint = vga_paint, .cursor = vga_cursor};
 
-static void vga_write(struct console *self, const char *text, size_t length)
-{
-    (void)self;
-    terminal_write(&terminal, text, length);
-    terminal_repaint(&terminal);
-}
-
-static struct console vga_console = {.name = "vga", .write = vga_write};
-
 /* Without a VGA nothing answers at this address, and what was written does not come back. */
 static bool vga_answers(void)
 {
-    u16 before = screen[0];
+    u16 before = video[0];
 
-    screen[0] = 0x0755;
-    bool first = screen[0] == 0x0755;
-    screen[0] = 0x07aa;
-    bool second = screen[0] == 0x07aa;
-    screen[0] = before;
+    video[0] = 0x0755;
+    bool first = video[0] == 0x0755;
+    video[0] = 0x07aa;
+    bool second = video[0] == 0x07aa;
+    video[0] = before;
     return first && second;
 }
 
@@ -99,12 +86,10 @@ static void allow_bright_backgrounds(void)
 
 bool vga_text_init(bool text_mode)
 {
-    screen = phys_to_virt(VGA_MEMORY);
+    video = phys_to_virt(VGA_MEMORY);
     if (!text_mode || !vga_answers())
         return false;
     allow_bright_backgrounds();
-    terminal_init(&terminal, &vga_painter, NULL, VGA_COLUMNS, VGA_ROWS, cells);
-    terminal_repaint(&terminal);
-    console_register(&vga_console);
+    screen_start(&screen, "vga", &vga_painter, VGA_COLUMNS, VGA_ROWS, cells);
     return true;
 }
