@@ -18,7 +18,8 @@
 
 static volatile u64 sink; /* what is read goes here, so that the read happens */
 
-static void *need_area(u64 pages)
+/* Inlined, so that the area's recorded caller is the function that makes the mistake. */
+static inline __attribute__((always_inline)) void *need_area(u64 pages)
 {
     void *area = vmalloc(pages << PAGE_SHIFT);
 

@@ -35,7 +35,7 @@ static void print_row(char letter, enum color hue, vaddr_t start, vaddr_t end, c
                       const char *rest)
 {
     u64 size = end - start;
-    print("%s%c%s %016lx-%016lx %8pM %s%s%s%s%s\n", color(hue), letter, color(COLOR_RESET), start,
+    print("%s%c%s %016lx-%016lx %8pM %s%s%s%s\n", color(hue), letter, color(COLOR_RESET), start,
           end, (void *)&size, color(hue), kind, color(COLOR_RESET), rest);
 }
 
