@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Not some runs but all of them, in a small space. Two explorations, each breadth first from the empty
+ * space until no operation leads to a state that has not been seen:
+ *
+ *   free side   the free tree of freetree in every layout, tree shape and colouring that can come up in
+ *               VMAP_PAGES pages (12); from each, every alloc(size, align), with and without failure of
+ *               each descriptor, and every free of every used subrange. Every window in fewer pages.
+ *   both sides  every state of every design, busy areas and their tree included, in fewer pages;
+ *               every alloc, every free, every resize.
+ *
+ * After each operation: the answer is the one that a page bitmap gives, the layout is the bitmap, and
+ * all invariants hold. In VMAP_PAGES=14 pages that takes a minute.
+ */
+#include "tests/host/harness.h"
+
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lib/failpoint.h"
+#include "mm/vmap/freetree.h"
+
+#define BASE (0x10000UL * PAGE_SIZE + 3 * PAGE_SIZE) /* page 3 of 8: alignment matters */
+#define NODES 40
+#define PAGES_MAX 16
+
+static unsigned pages; /* of the space */
+static u64 states, operations, answers_no_room, answers_no_memory;
+
+/* ---- descriptors at fixed places, so that a state can be copied and put back ------------------- */
+
+static struct world {
+    struct vmap_space space;
+    union {
+        struct freetree freetree;
+        u8 bytes[256];
+    } state;
+    struct vmap_area nodes[NODES];
+    u64 nodes_used; /* a bit each */
+} world;
+
+static void *node_alloc(void *ctx)
+{
+    unsigned n = (unsigned)__builtin_ctzll(~world.nodes_used);
+
+    assert_true(n < NODES);
+    world.nodes_used |= 1UL << n;
+    return &world.nodes[n];
+}
+
+static void node_free(void *ctx, void *node)
+{
+    u64 bit = 1UL << ((struct vmap_area *)node - world.nodes);
+
+    assert_true(world.nodes_used & bit);
+    world.nodes_used &= ~bit;
+}
+
+static const struct vmap_node_ops node_ops = {node_alloc, node_free};
+
+static void open_world(const struct vmap_design *design, unsigned space_pages)
+{
+    memset(&world, 0, sizeof(world));
+    pages = space_pages;
+    states = operations = answers_no_room = answers_no_memory = 0;
+    assert_true(design->state_size <= sizeof(world.state));
+    assert_int_equal(vmap_space_init(&world.space, "all", design, BASE, BASE + pages * PAGE_SIZE,
+                                     &world.state, &node_ops, NULL),
+                     0);
+}
+
+/* ---- the model: a bit for each free page ------------------------------------------------------ */
+
+static u32 mask(unsigned first, unsigned count)
+{
+    return ((1U << count) - 1) << first;
+}
+
+/* The lowest page where `size` free pages fit, aligned to `align` pages, in [lo, hi); -1: none. */
+static int model_lowest(u32 free, unsigned size, unsigned align, unsigned lo, unsigned hi)
+{
+    for (unsigned at = lo; at + size <= hi; at++)
+        if ((at + (BASE >> PAGE_SHIFT)) % align == 0 && (free & mask(at, size)) == mask(at, size))
+            return (int)at;
+    return -1;
+}
+
+static bool add_pages(void *ctx, const struct vmap_area *area)
+{
+    u32 *bits = ctx;
+
+    *bits |= mask((unsigned)((area->va_start - BASE) >> PAGE_SHIFT),
+                  (unsigned)(vmap_area_size(area) >> PAGE_SHIFT));
+    return true;
+}
+
+static u32 free_pages_of_space(void)
+{
+    u32 bits = 0;
+
+    world.space.design->for_each(&world.space, VMAP_FREE, add_pages, &bits);
+    return bits;
+}
+
+static void must_be_sound(u32 free)
+{
+    const char *broken = vmap_space_check(&world.space);
+
+    operations++;
+    if (broken)
+        fail_msg("%s", broken);
+    assert_int_equal(free_pages_of_space(), free);
+}
+
+/*
+ * One alloc in the present state, whose free pages are `free`; descriptor number `fail_node` fails
+ * (0: none). Returns the area or NULL.
+ */
+static struct vmap_area *check_alloc(u32 free, unsigned size, unsigned align, unsigned lo,
+                                     unsigned hi, unsigned fail_node)
+{
+    int expected = model_lowest(free, size, align, lo, hi), error;
+    u64 nodes = world.space.stats.nodes;
+    struct vmap_area *area;
+    bool failed;
+
+    if (fail_node)
+        fail_arm(FAIL_NODE, fail_node, false);
+    error = vmap_space_alloc(&world.space, size * PAGE_SIZE, align * PAGE_SIZE,
+                             BASE + lo * PAGE_SIZE, BASE + hi * PAGE_SIZE, 0, &area);
+    failed = fail_node && fail_count(FAIL_NODE);
+    fail_disarm(FAIL_NODE);
+    assert_int_equal(error, failed ? -ENOMEM : expected < 0 ? -ENOSPC : 0);
+    if (error) {
+        answers_no_memory += error == -ENOMEM;
+        answers_no_room += error == -ENOSPC;
+        assert_int_equal(world.space.stats.nodes, nodes);
+        must_be_sound(free);
+        return NULL;
+    }
+    assert_int_equal(area->va_start, BASE + (u64)expected * PAGE_SIZE);
+    assert_int_equal(vmap_area_size(area), size * PAGE_SIZE);
+    must_be_sound(free & ~mask((unsigned)expected, size));
+    return area;
+}
+
+/* ---- states that have been seen --------------------------------------------------------------- */
+
+#define KEY_BYTES 56
+#define TABLE_SIZE (1U << 20)
+
+struct key {
+    u8 length;
+    u8 bytes[KEY_BYTES - 1];
+};
+
+static struct key *seen; /* in the order of discovery: also the queue */
+static u32 *seen_table;  /* hash -> 1 + index in seen */
+static u64 seen_limit;
+
+static void forget_all(void)
+{
+    free(seen);
+    free(seen_table);
+    seen = NULL;
+    seen_limit = 0;
+    seen_table = calloc(TABLE_SIZE, sizeof(*seen_table));
+}
+
+static void key_put(struct key *key, unsigned byte)
+{
+    assert_true(key->length < sizeof(key->bytes));
+    key->bytes[key->length++] = (u8)byte;
+}
+
+static bool key_is_new(const struct key *key)
+{
+    u64 hash = 14695981039346656037UL; /* FNV-1a */
+
+    for (unsigned i = 0; i < key->length; i++)
+        hash = (hash ^ key->bytes[i]) * 1099511628211UL;
+    for (u64 at = hash >> 30;; at++) {
+        u32 *slot = &seen_table[at % TABLE_SIZE];
+
+        if (*slot && memcmp(&seen[*slot - 1], key, sizeof(*key)) == 0)
+            return false;
+        if (*slot)
+            continue;
+        assert_true(states < TABLE_SIZE / 2);
+        if (states == seen_limit) {
+            seen_limit = seen_limit ? 2 * seen_limit : 1024;
+            seen = realloc(seen, seen_limit * sizeof(*seen));
+        }
+        seen[states] = *key;
+        *slot = (u32)++states;
+        return true;
+    }
+}
+
+/* A tree, depth first: for each node its colour, its range, and which children follow. */
+static void key_put_tree(struct key *key, const struct rb_node *node)
+{
+    const struct vmap_area *area = rb_entry(node, struct vmap_area, rb_node);
+
+    key_put(key, (unsigned)rb_node_color(node) | (node->left ? 2U : 0) | (node->right ? 4U : 0));
+    key_put(key, (unsigned)((area->va_start - BASE) >> PAGE_SHIFT) << 4 |
+                     ((unsigned)(vmap_area_size(area) >> PAGE_SHIFT) - 1));
+    if (node->left)
+        key_put_tree(key, node->left);
+    if (node->right)
+        key_put_tree(key, node->right);
+}
+
+/* ---- the free side ----------------------------------------------------------------------------- */
+
+static void note_free_side(void)
+{
+    struct key key = {0};
+
+    if (world.state.freetree.free.root.node)
+        key_put_tree(&key, world.state.freetree.free.root.node);
+    key_is_new(&key);
+}
+
+static struct vmap_area *make_area(unsigned first, unsigned count, u32 kind)
+{
+    struct vmap_area *area = vmap_node_alloc(&world.space);
+
+    area->va_start = BASE + first * PAGE_SIZE;
+    area->va_end = area->va_start + count * PAGE_SIZE;
+    area->kind = kind;
+    area->subtree_max_size = 0;
+    return area;
+}
+
+/* The inverse of key_put_tree(); appends to the list in order, on the way. */
+static struct rb_node *build_free(const struct key *key, unsigned *at, struct rb_node *parent)
+{
+    struct freetree *tree = &world.state.freetree;
+    unsigned bits = key->bytes[(*at)++], range = key->bytes[(*at)++];
+    struct vmap_area *area = make_area(range >> 4, (range & 15) + 1, VMAP_FREE);
+    struct rb_node *node = &area->rb_node;
+
+    node->parent_color = (u64)parent | (bits & 1);
+    node->left = bits & 2 ? build_free(key, at, node) : NULL;
+    list_add_tail(&area->list, &tree->free.list);
+    node->right = bits & 4 ? build_free(key, at, node) : NULL;
+    area->subtree_max_size = freetree_augment.compute(node);
+    world.space.stats.free_extents++;
+    world.space.stats.free_bytes += vmap_area_size(area);
+    return node;
+}
+
+/* Busy areas in ascending order: each goes to the right end of its tree. */
+static struct vmap_area *build_busy(unsigned first, unsigned count)
+{
+    struct area_set *busy = &world.state.freetree.busy;
+    struct vmap_area *area = make_area(first, count, VMAP_BUSY);
+    struct rb_node *last = rb_last(&busy->root);
+
+    rb_link(&area->rb_node, last, last ? &last->right : &busy->root.node);
+    rb_insert_fixup(&busy->root, &area->rb_node, NULL);
+    list_add_tail(&area->list, &busy->list);
+    world.space.stats.busy_areas++;
+    world.space.stats.busy_bytes += count * PAGE_SIZE;
+    return area;
+}
+
+/*
+ * Put back the free side that `key` describes. What is not free is busy: one area for each stretch,
+ * cut so that [first, first + count) is an area, which is returned. Returns the free pages.
+ */
+static u32 rebuild(const struct key *key, unsigned first, unsigned count, struct vmap_area **cut)
+{
+    struct freetree *tree = &world.state.freetree;
+    unsigned at = 0;
+    u32 free;
+
+    world.nodes_used = 0;
+    world.space.stats = (struct vmap_stats){0};
+    *tree = (struct freetree){0};
+    list_init(&tree->free.list);
+    list_init(&tree->busy.list);
+    if (key->length)
+        tree->free.root.node = build_free(key, &at, NULL);
+    free = free_pages_of_space();
+    for (unsigned start = 0, end; start < pages; start = end) {
+        bool is_cut = count && start == first;
+
+        end = start + 1;
+        if (free & mask(start, 1))
+            continue;
+        while (end < pages && !(free & mask(end, 1)) && (!count || end != first) &&
+               !(is_cut && end == first + count) && !(count && end == first + count))
+            end++;
+        if (is_cut)
+            *cut = build_busy(start, end - start);
+        else
+            build_busy(start, end - start);
+    }
+    return free;
+}
+
+static void every_alloc(const struct key *key, bool windows)
+{
+    for (unsigned size = 1; size <= pages + 1; size++)
+        for (unsigned align = 1; align <= 8; align *= 2)
+            for (unsigned fail_node = 0; fail_node <= 2; fail_node++) {
+                check_alloc(rebuild(key, 0, 0, NULL), size, align, 0, pages, fail_node);
+                note_free_side();
+            }
+    for (unsigned size = 1; windows && size <= pages; size++)
+        for (unsigned align = 1; align <= 4; align *= 2)
+            for (unsigned lo = 0; lo < pages; lo++)
+                for (unsigned hi = lo + 1; hi <= pages; hi++) {
+                    check_alloc(rebuild(key, 0, 0, NULL), size, align, lo, hi, 0);
+                    note_free_side();
+                }
+}
+
+static void every_free(const struct key *key)
+{
+    u32 free = rebuild(key, 0, 0, NULL);
+
+    for (unsigned first = 0; first < pages; first++)
+        for (unsigned count = 1; first + count <= pages; count++) {
+            struct vmap_area *cut = NULL;
+
+            if (free & mask(first, count))
+                break;
+            rebuild(key, first, count, &cut);
+            fail_arm(FAIL_NODE, 1, true); /* a free needs no descriptor */
+            vmap_space_free(&world.space, cut);
+            fail_disarm(FAIL_NODE);
+            must_be_sound(free | mask(first, count));
+            note_free_side();
+        }
+}
+
+static void explore_free_side(unsigned space_pages, bool windows)
+{
+    struct key start = {0};
+
+    open_world(&vmap_freetree, space_pages);
+    forget_all();
+    note_free_side();
+    for (u64 next = 0; next < states; next++) {
+        start = seen[next];
+        every_alloc(&start, windows);
+        every_free(&start);
+    }
+    print_message(
+        "free side, %u pages%s: %lu states, %lu operations (%lu no room, %lu no memory)\n", pages,
+        windows ? ", every window" : "", states, operations, answers_no_room, answers_no_memory);
+}
+
+static void free_side(void **state)
+{
+    const char *text = getenv("VMAP_PAGES");
+    unsigned wanted = text ? (unsigned)atoi(text) : 12;
+
+    assert_in_range(wanted, 4, PAGES_MAX - 2);
+    explore_free_side(wanted, false);
+    if (wanted >= 12)
+        assert_true(states > 10000 && operations > 2000000);
+    assert_true(answers_no_room > 0 && answers_no_memory > 0);
+}
+
+static void free_side_every_window(void **state)
+{
+    explore_free_side(8, true);
+    assert_true(states > 400 && operations > 400000);
+}
+
+/* ---- both sides -------------------------------------------------------------------------------- */
+
+static bool put_busy(void *ctx, const struct vmap_area *area)
+{
+    key_put(ctx, (unsigned)((area->va_start - BASE) >> PAGE_SHIFT) << 4 |
+                     ((unsigned)(vmap_area_size(area) >> PAGE_SHIFT) - 1));
+    return true;
+}
+
+static struct world *snapshots;
+static u64 snapshot_limit;
+
+/* Note the present state with all that belongs to it; counters that only grow are not part of it. */
+static void note_both_sides(void)
+{
+    const struct vmap_design *design = world.space.design;
+    struct rb_root *roots[] = {design->free_root(&world.space), design->busy_root(&world.space)};
+    struct key key = {0};
+
+    design->for_each(&world.space, VMAP_BUSY, put_busy, &key);
+    for (unsigned i = 0; i < ARRAY_SIZE(roots); i++) {
+        key_put(&key, 0xff);
+        if (roots[i] && roots[i]->node)
+            key_put_tree(&key, roots[i]->node);
+    }
+    if (!key_is_new(&key))
+        return;
+    if (states > snapshot_limit) {
+        snapshot_limit = snapshot_limit ? 2 * snapshot_limit : 1024;
+        snapshots = realloc(snapshots, snapshot_limit * sizeof(*snapshots));
+    }
+    snapshots[states - 1] = world;
+}
+
+static u32 restore(u64 number)
+{
+    world = snapshots[number];
+    return free_pages_of_space();
+}
+
+/* The n-th busy area of the present state, or NULL. */
+struct nth {
+    unsigned n;
+    const struct vmap_area *area;
+};
+
+static bool count_down(void *ctx, const struct vmap_area *area)
+{
+    struct nth *nth = ctx;
+
+    nth->area = area;
+    return nth->n-- != 0;
+}
+
+static struct vmap_area *busy_area(unsigned n)
+{
+    struct nth nth = {n, NULL};
+
+    world.space.design->for_each(&world.space, VMAP_BUSY, count_down, &nth);
+    return nth.n == ~0U ? (struct vmap_area *)nth.area : NULL;
+}
+
+static void check_resize(u32 free, struct vmap_area *area, unsigned new_end, unsigned fail_node)
+{
+    unsigned start = (unsigned)((area->va_start - BASE) >> PAGE_SHIFT);
+    unsigned end = (unsigned)((area->va_end - BASE) >> PAGE_SHIFT);
+    u32 wanted = new_end > end ? mask(end, new_end - end) : 0;
+    bool fits = (free & wanted) == wanted, failed;
+    int error;
+
+    if (fail_node)
+        fail_arm(FAIL_NODE, fail_node, false);
+    error = vmap_space_resize(&world.space, area, BASE + new_end * PAGE_SIZE);
+    failed = fail_node && fail_count(FAIL_NODE);
+    fail_disarm(FAIL_NODE);
+    assert_int_equal(error, failed ? -ENOMEM : fits ? 0 : -ENOSPC);
+    if (!error) {
+        free |= mask(start, end - start);
+        free &= ~mask(start, new_end - start);
+    }
+    must_be_sound(free);
+}
+
+static void every_operation(u64 number)
+{
+    for (unsigned size = 1; size <= pages; size++)
+        for (unsigned align = 1; align <= 4; align *= 2)
+            for (unsigned fail_node = 0; fail_node <= 2; fail_node++) {
+                check_alloc(restore(number), size, align, 0, pages, fail_node);
+                note_both_sides();
+            }
+    for (unsigned n = 0;; n++) {
+        u32 free = restore(number);
+        struct vmap_area *area = busy_area(n);
+
+        if (!area)
+            break;
+        free |= mask((unsigned)((area->va_start - BASE) >> PAGE_SHIFT),
+                     (unsigned)(vmap_area_size(area) >> PAGE_SHIFT));
+        vmap_space_free(&world.space, area);
+        must_be_sound(free);
+        note_both_sides();
+        for (unsigned end = 1; end <= pages; end++)
+            for (unsigned fail_node = 0; fail_node <= 1; fail_node++) {
+                free = restore(number);
+                area = busy_area(n);
+                if (BASE + end * PAGE_SIZE <= area->va_start)
+                    continue;
+                check_resize(free, area, end, fail_node);
+                note_both_sides();
+            }
+    }
+}
+
+static void both_sides(void **state)
+{
+    for (unsigned i = 0; vmap_designs[i]; i++) {
+        open_world(vmap_designs[i], 8);
+        forget_all();
+        snapshot_limit = 0;
+        note_both_sides();
+        for (u64 next = 0; next < states; next++)
+            every_operation(next);
+        print_message("both sides, %s, %u pages: %lu states, %lu operations\n",
+                      vmap_designs[i]->name, pages, states, operations);
+        assert_true(states > 1000 && operations > 100000);
+    }
+    free(snapshots);
+    snapshots = NULL;
+}
+
+static int release(void **state)
+{
+    free(seen);
+    free(seen_table);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        host_test(free_side),
+        host_test(free_side_every_window),
+        host_test(both_sides),
+    };
+
+    return cmocka_run_group_tests_name("vmap_exhaustive", tests, NULL, release);
+}
