@@ -41,9 +41,11 @@ static void print_law(const struct law *law, enum color hue, const char *verdict
 
 /*
  * Print a group of laws that one check covers. `broken` begins with the number of one of them, or is
- * NULL. A sentence without a number of the group breaks the first.
+ * NULL. A sentence without a number of the group breaks the first. void_mask: bit i is set when law i
+ * has no meaning here (no tree, no red and black).
  */
-static unsigned print_group(const struct law *laws, unsigned count, const char *broken)
+static unsigned print_group(const struct law *laws, unsigned count, const char *broken,
+                            u32 void_mask)
 {
     unsigned at = 0;
 
@@ -51,7 +53,9 @@ static unsigned print_group(const struct law *laws, unsigned count, const char *
         if (strncmp(broken, laws[i].number, strlen(laws[i].number)) == 0)
             at = i;
     for (unsigned i = 0; i < count; i++) {
-        if (!broken)
+        if (void_mask & 1U << i)
+            print_law(&laws[i], COLOR_DIM, "none  ");
+        else if (!broken)
             print_law(&laws[i], COLOR_GREEN, "ok    ");
         else if (i != at)
             print_law(&laws[i], COLOR_DIM, "?     ");
@@ -71,18 +75,27 @@ static void first_broken_cache(struct kmem_cache *cache, void *ctx)
         *broken = kmem_cache_check(cache);
 }
 
+/* V2 is about trees and V3 about augmented ones: bits 1 and 2 of vmap_laws. */
+static u32 void_laws(const struct vmap_design *design)
+{
+    u32 mask = design->free_root || design->busy_root ? 0 : 1U << 1;
+
+    return mask | (design->caps & VMAP_CAP_AUGMENTED ? 0 : 1U << 2);
+}
+
 unsigned vmap_check_print(struct vmalloc *v)
 {
     const char *slab = NULL;
-    unsigned broken = print_group(vmap_laws, ARRAY_SIZE(vmap_laws), vmap_space_check(&v->space));
+    unsigned broken = print_group(vmap_laws, ARRAY_SIZE(vmap_laws), vmap_space_check(&v->space),
+                                  void_laws(v->space.design));
 
-    broken += print_group(buddy_laws, ARRAY_SIZE(buddy_laws), buddy_check(v->buddy));
+    broken += print_group(buddy_laws, ARRAY_SIZE(buddy_laws), buddy_check(v->buddy), 0);
     /* The instance's check begins with V1 to V6: if those are broken they have been told above. */
     const char *p1 = vmalloc_check_instance(v);
-    broken += print_group(page_laws, 1, p1 && p1[0] == 'P' ? p1 : NULL);
+    broken += print_group(page_laws, 1, p1 && p1[0] == 'P' ? p1 : NULL, 0);
     broken +=
-        print_group(wx_laws, 1, pt_check_wx(v->pt, (vaddr_t)__text_start, (vaddr_t)__text_end));
+        print_group(wx_laws, 1, pt_check_wx(v->pt, (vaddr_t)__text_start, (vaddr_t)__text_end), 0);
     kmem_cache_for_each(first_broken_cache, &slab);
-    broken += print_group(slab_laws, 1, slab);
+    broken += print_group(slab_laws, 1, slab, 0);
     return broken;
 }
