@@ -121,8 +121,9 @@ static void read_dsdt(paddr_t address)
 
     if (!table_open(&view, address, &header))
         return;
-    acpi_facts.has_s5 = acpi_find_s5(view.bytes + ACPI_HEADER_SIZE, header.length - ACPI_HEADER_SIZE,
-                                     &acpi_facts.s5_type_a, &acpi_facts.s5_type_b) == 0;
+    acpi_facts.has_s5 =
+        acpi_find_s5(view.bytes + ACPI_HEADER_SIZE, header.length - ACPI_HEADER_SIZE,
+                     &acpi_facts.s5_type_a, &acpi_facts.s5_type_b) == 0;
     acpi_unmap(&view);
 }
 
@@ -185,7 +186,8 @@ static bool search(paddr_t address, size_t size)
     if (!acpi_map(&view, address, size))
         return false;
     int offset = acpi_find_rsdp(view.bytes, size);
-    bool found = offset >= 0 && acpi_parse_rsdp(view.bytes + offset, size - (size_t)offset, &root) == 0;
+    bool found =
+        offset >= 0 && acpi_parse_rsdp(view.bytes + offset, size - (size_t)offset, &root) == 0;
     acpi_unmap(&view);
     return found;
 }
@@ -268,8 +270,8 @@ static int acpi_command(int argc, char **argv)
         print_madt(&acpi_facts.madt);
     if (acpi_facts.has_fadt)
         print("FADT: PM1 control ports 0x%x 0x%x, reset port 0x%x value 0x%x\n",
-              acpi_facts.fadt.pm1a_control, acpi_facts.fadt.pm1b_control, acpi_facts.fadt.reset_port,
-              acpi_facts.fadt.reset_value);
+              acpi_facts.fadt.pm1a_control, acpi_facts.fadt.pm1b_control,
+              acpi_facts.fadt.reset_port, acpi_facts.fadt.reset_value);
     if (acpi_facts.has_s5)
         print("DSDT: S5 (off) is sleep type %u, %u\n", acpi_facts.s5_type_a, acpi_facts.s5_type_b);
     if (acpi_facts.hpet)

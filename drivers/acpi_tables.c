@@ -85,7 +85,8 @@ int acpi_parse_rsdp(const void *data, size_t size, struct acpi_rsdp *out)
     out->rsdt = load_u32(rsdp + 16);
 
     /* The second half has a checksum of its own; without it the first half still counts. */
-    if (out->revision >= 2 && size >= ACPI_RSDP_SIZE_V2 && acpi_checksum_ok(rsdp, ACPI_RSDP_SIZE_V2))
+    if (out->revision >= 2 && size >= ACPI_RSDP_SIZE_V2 &&
+        acpi_checksum_ok(rsdp, ACPI_RSDP_SIZE_V2))
         out->xsdt = load_u64(rsdp + 24);
     return out->rsdt || out->xsdt ? 0 : -EINVAL;
 }
@@ -312,8 +313,8 @@ int acpi_find_s5(const void *data, size_t size, u8 *type_a, u8 *type_b)
     for (size_t at = 1; at < size && size - at > 4; at++) {
         if (memcmp(aml + at, "_S5_", 4) != 0)
             continue;
-        bool named = aml[at - 1] == AML_NAME ||
-                     (at >= 2 && aml[at - 1] == '\\' && aml[at - 2] == AML_NAME);
+        bool named =
+            aml[at - 1] == AML_NAME || (at >= 2 && aml[at - 1] == '\\' && aml[at - 2] == AML_NAME);
         if (named && s5_package(aml, size, at + 4, type_a, type_b) == 0)
             return 0;
     }

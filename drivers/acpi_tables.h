@@ -55,8 +55,8 @@ struct acpi_madt {
 
 struct acpi_fadt {
     paddr_t dsdt;
-    u32 smi_command; /* I/O port, 0 = none */
-    u8 acpi_enable;  /* value for it that turns ACPI mode on */
+    u32 smi_command;                /* I/O port, 0 = none */
+    u8 acpi_enable;                 /* value for it that turns ACPI mode on */
     u32 pm1a_control, pm1b_control; /* I/O ports, 0 = none */
     u32 reset_port;                 /* I/O port, 0 = no reset register in I/O space */
     u8 reset_value;

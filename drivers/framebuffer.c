@@ -130,7 +130,8 @@ static bool block_element(u16 code, unsigned *x, unsigned *y, unsigned *width, u
 
 static void fb_paint(unsigned column, unsigned row, struct terminal_cell cell)
 {
-    u32 foreground = fb.palette[cell.foreground & 15], background = fb.palette[cell.background & 15];
+    u32 foreground = fb.palette[cell.foreground & 15];
+    u32 background = fb.palette[cell.background & 15];
     unsigned x = column * font.width, y = row * font.height;
     unsigned bx, by, width, height;
 

@@ -7,6 +7,7 @@
 #include "drivers/keymap.h"
 
 #define RELEASED 0x80
+#define CODE_BITS 0x7f
 #define PREFIX_EXTENDED 0xe0
 #define PREFIX_PAUSE 0xe1
 #define PAUSE_REST 5 /* e1 1d 45 e1 9d c5 */
@@ -38,8 +39,8 @@ static const u8 shifted[] = "\0\x1b"
 
 /* The block of keys 0x47..0x53: digits with Num Lock, else what a VT100 sends after ESC [. */
 static const char keypad_digits[] = "789-456+1230.";
-static const char *const keypad_sequences[] = {"H", "A", "5~", NULL, "D",  NULL, "C",
-                                               NULL, "F", "B", "6~", "2~", "3~"};
+static const char *const keypad_sequences[] = {"H",  "A", "5~", NULL, "D",  NULL, "C",
+                                               NULL, "F", "B",  "6~", "2~", "3~"};
 _Static_assert(sizeof(plain) == sizeof(shifted), "the two layers have the same keys");
 _Static_assert(sizeof(keypad_digits) - 1 == ARRAY_SIZE(keypad_sequences), "one entry for each key");
 
@@ -141,7 +142,7 @@ unsigned keymap_decode(struct keymap *map, u8 scancode, u8 *out)
     }
 
     bool extended = map->extended, pressed = !(scancode & RELEASED);
-    u8 key = scancode & (u8)~RELEASED;
+    u8 key = scancode & CODE_BITS;
     map->extended = false;
     if (modifier(map, key, extended, pressed) || !pressed)
         return 0;

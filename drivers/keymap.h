@@ -12,7 +12,7 @@
 
 struct keymap {
     bool left_shift, right_shift, left_ctrl, right_ctrl, left_alt, right_alt, caps_lock, num_lock;
-    bool extended;      /* an 0xe0 came: the next byte is one of the grey keys */
+    bool extended;       /* an 0xe0 came: the next byte is one of the grey keys */
     unsigned skip_bytes; /* rest of the Pause key's fixed sequence */
 };
 

@@ -51,9 +51,9 @@ static void pic_enable_line(u32 line, u32 vector)
     (void)vector;
     if (line >= LINES)
         return;
-    masked &= (u16)~(1u << line);
+    masked &= (u16) ~(1u << line);
     if (line >= 8)
-        masked &= (u16)~(1u << CASCADE_LINE);
+        masked &= (u16) ~(1u << CASCADE_LINE);
     write_masks();
 }
 

@@ -18,13 +18,13 @@
 #define COM1_IRQ 4
 
 enum uart_register {
-    UART_DATA = COM1,             /* read: received byte, write: byte to send; divisor low if DLAB */
-    UART_INTERRUPTS = COM1 + 1,   /* interrupt enable; divisor high if DLAB */
-    UART_FIFO = COM1 + 2,         /* write: FIFO control */
-    UART_CAUSE = COM1 + 2,        /* read: interrupt identification */
-    UART_LINE = COM1 + 3,         /* line control */
-    UART_MODEM = COM1 + 4,        /* modem control */
-    UART_STATUS = COM1 + 5,       /* line status */
+    UART_DATA = COM1,           /* read: received byte, write: byte to send; divisor low if DLAB */
+    UART_INTERRUPTS = COM1 + 1, /* interrupt enable; divisor high if DLAB */
+    UART_FIFO = COM1 + 2,       /* write: FIFO control */
+    UART_CAUSE = COM1 + 2,      /* read: interrupt identification */
+    UART_LINE = COM1 + 3,       /* line control */
+    UART_MODEM = COM1 + 4,      /* modem control */
+    UART_STATUS = COM1 + 5,     /* line status */
     UART_MODEM_STATUS = COM1 + 6, /* modem status */
 };
 

@@ -173,7 +173,8 @@ static u8 nearest_color(unsigned n)
     most = most > blue ? most : blue;
     if (most < 2)
         return most ? 8 : 0;
-    u8 color = (u8)((2 * red > most ? 1 : 0) | (2 * green > most ? 2 : 0) | (2 * blue > most ? 4 : 0));
+    u8 color =
+        (u8)((2 * red > most ? 1 : 0) | (2 * green > most ? 2 : 0) | (2 * blue > most ? 4 : 0));
     return most > 3 ? color + 8 : color;
 }
 
@@ -260,19 +261,43 @@ static void control_sequence(struct terminal *t, u8 final)
         return;
     }
     switch (final) {
-    case 'A': move_to(t, t->column, t->row > n ? t->row - n : 0); break;
-    case 'B': move_to(t, t->column, t->row + n); break;
-    case 'C': move_to(t, t->column + n, t->row); break;
-    case 'D': move_to(t, t->column > n ? t->column - n : 0, t->row); break;
-    case 'G': move_to(t, n - 1, t->row); break;
-    case 'd': move_to(t, t->column, n - 1); break;
+    case 'A':
+        move_to(t, t->column, t->row > n ? t->row - n : 0);
+        break;
+    case 'B':
+        move_to(t, t->column, t->row + n);
+        break;
+    case 'C':
+        move_to(t, t->column + n, t->row);
+        break;
+    case 'D':
+        move_to(t, t->column > n ? t->column - n : 0, t->row);
+        break;
+    case 'G':
+        move_to(t, n - 1, t->row);
+        break;
+    case 'd':
+        move_to(t, t->column, n - 1);
+        break;
     case 'H':
-    case 'f': move_to(t, param(t, 1, 1) - 1, n - 1); break;
-    case 'J': clear_screen(t, param(t, 0, 0)); break;
-    case 'K': clear_line(t, param(t, 0, 0)); break;
-    case 'm': select_attributes(t); break;
-    case 's': save_or_restore(t, true); break;
-    case 'u': save_or_restore(t, false); break;
+    case 'f':
+        move_to(t, param(t, 1, 1) - 1, n - 1);
+        break;
+    case 'J':
+        clear_screen(t, param(t, 0, 0));
+        break;
+    case 'K':
+        clear_line(t, param(t, 0, 0));
+        break;
+    case 'm':
+        select_attributes(t);
+        break;
+    case 's':
+        save_or_restore(t, true);
+        break;
+    case 'u':
+        save_or_restore(t, false);
+        break;
     }
 }
 
@@ -377,8 +402,8 @@ static void text_byte(struct terminal *t, u8 byte)
         control_character(t, byte);
 }
 
-void terminal_init(struct terminal *t, const struct terminal_painter *painter,
-                   unsigned columns, unsigned rows, struct terminal_cell *cells)
+void terminal_init(struct terminal *t, const struct terminal_painter *painter, unsigned columns,
+                   unsigned rows, struct terminal_cell *cells)
 {
     unsigned count = columns * rows;
 

@@ -61,8 +61,8 @@ struct terminal {
  * An empty grid with the cursor at the top left. `cells` has room for 2 * columns * rows; columns and
  * rows are at least 1. Nothing is painted before the first terminal_repaint().
  */
-void terminal_init(struct terminal *t, const struct terminal_painter *painter,
-                   unsigned columns, unsigned rows, struct terminal_cell *cells);
+void terminal_init(struct terminal *t, const struct terminal_painter *painter, unsigned columns,
+                   unsigned rows, struct terminal_cell *cells);
 
 /* Digest text into the wanted grid. Sequences may be split between calls. */
 void terminal_write(struct terminal *t, const char *text, size_t length);

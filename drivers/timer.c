@@ -165,8 +165,8 @@ static u64 measure_with_pit(void)
 
     outb(PIT_GATE_PORT, (u8)((gate & ~PIT_SPEAKER) | PIT_GATE));
     outb(PIT_COMMAND, PIT_CHANNEL_2_MODE_0);
-    outb(PIT_CHANNEL_2, (u8)PIT_FULL);
-    outb(PIT_CHANNEL_2, (u8)(PIT_FULL >> 8));
+    outb(PIT_CHANNEL_2, PIT_FULL & 0xff);
+    outb(PIT_CHANNEL_2, PIT_FULL >> 8);
     u64 hz = measure_tsc(&clock);
     outb(PIT_GATE_PORT, gate);
     return hz;
@@ -208,7 +208,8 @@ void timer_calibrate(void)
     static const struct {
         const char *name;
         u64 (*hz)(void);
-    } ways[] = {{"HPET", measure_with_hpet}, {"PIT", measure_with_pit}, {"CPUID", tsc_hz_from_cpuid}};
+    } ways[] = {
+        {"HPET", measure_with_hpet}, {"PIT", measure_with_pit}, {"CPUID", tsc_hz_from_cpuid}};
 
     for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
         u64 hz = ways[i].hz();

@@ -99,15 +99,15 @@ static void headers_and_root_table(void **state)
 }
 
 static const u8 madt_entries[] = {
-    0,  8,  0, 0, 1,    0, 0, 0,                                        /* CPU 0 */
-    0,  8,  1, 1, 1,    0, 0, 0,                                        /* CPU 1 */
-    0,  8,  2, 2, 0,    0, 0, 0,                                        /* not usable */
-    9,  16, 0, 0, 0x34, 1, 0, 0, 1, 0, 0,    0,    0, 0, 0, 0,          /* x2APIC 0x134 */
-    1,  12, 0, 0, 0,    0, 0xc0, 0xfe, 0, 0, 0, 0,                      /* IOAPIC */
-    2,  10, 0, 0, 2,    0, 0, 0, 0, 0,                                  /* ISA 0 -> 2 */
-    2,  10, 0, 9, 9,    0, 0, 0, 15, 0,                                 /* ISA 9 low, level */
-    99, 3,  7,                                                          /* unknown: skipped */
-    5,  12, 0, 0, 0,    0, 0xe0, 0xfe, 1, 0, 0, 0,                      /* LAPIC at 0x1fee00000 */
+    0,  8,  0, 0, 1,    0, 0,    0,                             /* CPU 0 */
+    0,  8,  1, 1, 1,    0, 0,    0,                             /* CPU 1 */
+    0,  8,  2, 2, 0,    0, 0,    0,                             /* not usable */
+    9,  16, 0, 0, 0x34, 1, 0,    0,    1,  0, 0, 0, 0, 0, 0, 0, /* x2APIC 0x134 */
+    1,  12, 0, 0, 0,    0, 0xc0, 0xfe, 0,  0, 0, 0,             /* IOAPIC */
+    2,  10, 0, 0, 2,    0, 0,    0,    0,  0,                   /* ISA 0 -> 2 */
+    2,  10, 0, 9, 9,    0, 0,    0,    15, 0,                   /* ISA 9 low, level */
+    99, 3,  7,                                                  /* unknown: skipped */
+    5,  12, 0, 0, 0,    0, 0xe0, 0xfe, 1,  0, 0, 0,             /* LAPIC at 0x1fee00000 */
 };
 
 static size_t build_madt(u8 *table)

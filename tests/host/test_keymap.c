@@ -28,14 +28,18 @@ static void letters_and_modifiers(void **state)
 {
     (void)state;
     map = (struct keymap){0};
-    EXPECT_KEYS("\x2f\xaf\x32\xb2", "vm");                 /* v m, with releases */
-    EXPECT_KEYS("\x2a\x1e\xaa\x1e", "Aa");                 /* left shift held, released */
-    EXPECT_KEYS("\x36\x03\xb6\x03", "@2");                 /* right shift */
-    EXPECT_KEYS("\x3a\xba\x1e\x03\x2a\x1e\xaa\x3a", "A2a"); /* caps lock: letters only; shift undoes */
+    EXPECT_KEYS("\x2f\xaf\x32\xb2", "vm"); /* v m, with releases */
+    EXPECT_KEYS("\x2a\x1e\xaa\x1e", "Aa"); /* left shift held, released */
+    EXPECT_KEYS("\x36\x03\xb6\x03", "@2"); /* right shift */
+    EXPECT_KEYS("\x3a\xba\x1e\x03\x2a\x1e\xaa\x3a",
+                "A2a"); /* caps lock: letters only; shift undoes */
     EXPECT_KEYS("\x1e", "a");
-    EXPECT_KEYS("\x1d\x2e\x9d\x2e", "\x03" "c");           /* Ctrl-C, then c */
-    EXPECT_KEYS("\xe0\x1d\x26\xe0\x9d\x26", "\x0c" "l");   /* right Ctrl */
-    EXPECT_KEYS("\x38\x30\xb8\x30", "\x1b" "bb");          /* Alt-b */
+    EXPECT_KEYS("\x1d\x2e\x9d\x2e", "\x03"
+                                    "c"); /* Ctrl-C, then c */
+    EXPECT_KEYS("\xe0\x1d\x26\xe0\x9d\x26", "\x0c"
+                                            "l"); /* right Ctrl */
+    EXPECT_KEYS("\x38\x30\xb8\x30", "\x1b"
+                                    "bb"); /* Alt-b */
     EXPECT_KEYS("\x1c\x0e\x0f\x01\x39", "\r\x7f\t\x1b ");
     EXPECT_KEYS("\x2b\x35\x28\x29", "\\/'`");
 }
@@ -49,7 +53,8 @@ static void grey_keys(void **state)
     EXPECT_KEYS("\xe0\x49\xe0\x51", "\x1b[5~\x1b[6~");
     EXPECT_KEYS("\xe0\x1c\xe0\x35", "\r/");
     EXPECT_KEYS("\xe0\x2a\xe0\x48\x1e", "\x1b[Aa"); /* made-up shift around a grey key */
-    EXPECT_KEYS("\xe1\x1d\x45\xe1\x9d\xc5\x1e", "a"); /* Pause says nothing, and leaves no Ctrl behind */
+    EXPECT_KEYS("\xe1\x1d\x45\xe1\x9d\xc5\x1e",
+                "a"); /* Pause says nothing, and leaves no Ctrl behind */
     EXPECT_KEYS("\x48\x45\x48\x53\x45\x4a", "\x1b[A8.-");
 }
 

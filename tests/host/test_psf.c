@@ -51,7 +51,10 @@ static size_t build_psf2(u8 *file)
         } else if (n < 0x80) {
             file[size++] = (u8)n;
         }
-        memcpy(file + size, "\xfe" "A\xcc\x81", 4); /* a combining sequence: not for us */
+        memcpy(file + size,
+               "\xfe"
+               "A\xcc\x81",
+               4); /* a combining sequence: not for us */
         size += 4;
         file[size++] = PSF2_SEPARATOR;
     }
@@ -110,8 +113,8 @@ static void broken_files_are_refused(void **state)
     static const struct {
         size_t offset;
         u32 value;
-    } damage[] = {{0, 0},    {8, 31},  {8, 0xffffffff}, {16, 0}, {16, 0x80000000}, {20, 1},
-                  {20, ~0u}, {24, 0},  {24, 65},        {28, 0}, {28, 33},         {24, 0xffffffff}};
+    } damage[] = {{0, 0},    {8, 31}, {8, 0xffffffff}, {16, 0}, {16, 0x80000000}, {20, 1},
+                  {20, ~0u}, {24, 0}, {24, 65},        {28, 0}, {28, 33},         {24, 0xffffffff}};
     for (size_t i = 0; i < ARRAY_SIZE(damage); i++) {
         build_psf2(file);
         memcpy(file + damage[i].offset, &damage[i].value, 4);

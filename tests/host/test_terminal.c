@@ -204,10 +204,14 @@ static void every_character_has_a_vga_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        terminal_test(plain_text_and_scrolling), terminal_test(full_line_takes_one_row),
-        terminal_test(only_changes_are_painted), terminal_test(cursor_moves_and_clearing),
-        terminal_test(colours),                  terminal_test(utf8),
-        terminal_test(sequences_may_be_split),   terminal_test(any_bytes_stay_inside),
+        terminal_test(plain_text_and_scrolling),
+        terminal_test(full_line_takes_one_row),
+        terminal_test(only_changes_are_painted),
+        terminal_test(cursor_moves_and_clearing),
+        terminal_test(colours),
+        terminal_test(utf8),
+        terminal_test(sequences_may_be_split),
+        terminal_test(any_bytes_stay_inside),
         terminal_test(every_character_has_a_vga_byte),
     };
     return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
