@@ -27,7 +27,7 @@ static const char *check_tree(const char *name, const struct area_set *set,
 }
 
 /*
- * V1: step through the tree and the list side by side. The tree has passed check_tree(), so this walk
+ * V1, and that no two neighbours overlap (V4): step through the tree and the list side by side. The tree has passed check_tree(), so this walk
  * of it ends; the list is followed only as long as it names the same elements, so it ends too.
  */
 static const char *check_order(const char *name, const struct area_set *set)
@@ -44,6 +44,9 @@ static const char *check_order(const char *name, const struct area_set *set)
         if (last && last->va_start >= va->va_start)
             return vmap_broken("V1: %s: [%#lx, %#lx) comes before [%#lx, %#lx)", name,
                                last->va_start, last->va_end, va->va_start, va->va_end);
+        if (last && last->va_end > va->va_start)
+            return vmap_broken("V4: %s: [%#lx, %#lx) overlaps [%#lx, %#lx)", name, last->va_start,
+                               last->va_end, va->va_start, va->va_end);
         last = va;
         pos = pos->next;
     }
