@@ -96,7 +96,8 @@ u64 pt_unmap(struct pagetable *pt, vaddr_t va, u64 size);
 int pt_protect(struct pagetable *pt, vaddr_t va, u64 size, u64 set, u64 clear);
 
 /* Free table pages of [start, end) that have no entry; flushes the TLB (paging-structure caches)
- * before freeing. Top-level entries of the kernel half are never removed. Returns how many were freed. */
+ * before freeing. Top-level entries of the kernel half are never removed. The range lies in one
+ * half; end 0 means 2^64. Returns how many were freed. */
 u64 pt_trim(struct pagetable *pt, vaddr_t start, vaddr_t end);
 
 /* Allocate the tables behind the top-level entries of [start, end), so that they never change again. */

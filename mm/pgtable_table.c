@@ -157,12 +157,14 @@ u64 pt_drop_new_tables(struct pagetable *pt, vaddr_t start, vaddr_t last)
 
 u64 pt_trim(struct pagetable *pt, vaddr_t start, vaddr_t end)
 {
-    if (start >= end)
+    vaddr_t last = end - 1; /* end 0 means 2^64 */
+
+    if (start > last)
         return 0;
-    ASSERT(end <= NON_CANONICAL_LOW || start >= NON_CANONICAL_HIGH,
+    ASSERT(last < NON_CANONICAL_LOW || start >= NON_CANONICAL_HIGH,
            "trim of [%#lx, %#lx): not inside one half of the address space", start, end);
     u64 flags = spin_lock_irqsave(&pt->lock);
-    u64 freed = visit_tables(pt, start, end - 1, unlink_if_empty);
+    u64 freed = visit_tables(pt, start, last, unlink_if_empty);
     spin_unlock_irqrestore(&pt->lock, flags);
     return freed;
 }

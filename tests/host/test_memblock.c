@@ -111,7 +111,8 @@ static void random_alloc(struct rng *rng)
 
 static void random_reserve(struct rng *rng)
 {
-    u64 start = rng_below(rng, MEMORY), end = min_u64(start + rng_below(rng, 20 * PAGE_SIZE), MEMORY);
+    u64 start = rng_below(rng, MEMORY),
+        end = min_u64(start + rng_below(rng, 20 * PAGE_SIZE), MEMORY);
 
     assert_int_equal(memblock_reserve(&mb, start, end, rng_below(rng, 2) ? "a" : "c"), 0);
     if (start == end)
@@ -197,7 +198,8 @@ static void test_full_table(void **state)
     assert_int_equal(memblock_reserve(&mb, 0, 3 * PAGE_SIZE, "one hole"), 0);
     assert_int_equal(memblock_reserve(&mb, 3 * PAGE_SIZE, 4 * PAGE_SIZE, "none left"), -ENOSPC);
     assert_int_equal(memblock_alloc(&mb, PAGE_SIZE, PAGE_SIZE, "none left"), 0);
-    assert_int_equal(memblock_reserve(&mb, 3 * PAGE_SIZE, 4 * PAGE_SIZE, "x"), 0); /* joins two rows */
+    assert_int_equal(memblock_reserve(&mb, 3 * PAGE_SIZE, 4 * PAGE_SIZE, "x"),
+                     0); /* joins two rows */
     assert_int_equal(memblock_alloc(&mb, PAGE_SIZE, PAGE_SIZE, "the last row"), 449 * PAGE_SIZE);
     assert_int_equal(memblock_alloc(&mb, PAGE_SIZE, PAGE_SIZE, "none left"), 0);
     assert_null(memblock_check(&mb));
@@ -226,8 +228,10 @@ static void test_check_names_the_damage(void **state)
 {
     (void)state;
     struct memblock_reservation damages[] = {
-        {20 * PAGE_SIZE, 20 * PAGE_SIZE, "x"}, {20 * PAGE_SIZE + 1, 21 * PAGE_SIZE, "x"},
-        {9 * PAGE_SIZE, 21 * PAGE_SIZE, "x"},  {1 * PAGE_SIZE, 2 * PAGE_SIZE, "x"},
+        {20 * PAGE_SIZE, 20 * PAGE_SIZE, "x"},
+        {20 * PAGE_SIZE + 1, 21 * PAGE_SIZE, "x"},
+        {9 * PAGE_SIZE, 21 * PAGE_SIZE, "x"},
+        {1 * PAGE_SIZE, 2 * PAGE_SIZE, "x"},
     };
     const char *named[] = {"empty", "aligned", "overlaps", "precedes"};
     for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {

@@ -18,8 +18,8 @@
 static struct memmap map;
 
 static struct model {
-    u64 base;           /* of flag 0 */
-    unsigned count;     /* flags */
+    u64 base;       /* of flag 0 */
+    unsigned count; /* flags */
     bool usable[FLAGS_MAX];
 } model;
 
@@ -50,7 +50,8 @@ static void model_build(const struct memmap_entry *raw, size_t count, u64 base, 
 
 static bool model_page(unsigned page)
 {
-    return model.base + page * PAGE_SIZE != 0 && model.usable[2 * page] && model.usable[2 * page + 1];
+    return model.base + page * PAGE_SIZE != 0 && model.usable[2 * page] &&
+           model.usable[2 * page + 1];
 }
 
 static bool in_ranges(u64 at)
@@ -203,8 +204,9 @@ static void random_map(u64 seed, size_t entries, unsigned pages)
         u64 length = rng_below(&rng, rng_below(&rng, 8) ? 8 : 200);
         if (start + length > pages * 2)
             length = pages * 2 - start;
-        many[i] = (struct memmap_entry){2 * MIB + start * HALF, length * HALF,
-                                        rng_below(&rng, 3) ? MEMMAP_USABLE : 2 + (u32)rng_below(&rng, 9)};
+        many[i] =
+            (struct memmap_entry){2 * MIB + start * HALF, length * HALF,
+                                  rng_below(&rng, 3) ? MEMMAP_USABLE : 2 + (u32)rng_below(&rng, 9)};
     }
     memmap_build(&map, many, entries);
     model_build(many, entries, 2 * MIB, pages * 2);
@@ -283,7 +285,8 @@ static void test_ends_that_wrap(void **state)
     assert_int_equal(memmap_build(&map, usable, 1), 0);
     assert_int_equal(map.ranges[0].start, 16 * MIB);
     assert_int_equal(map.ranges[0].end, DIRECT_MAP_SIZE);
-    const struct memmap_entry exactly[] = {{16 * MIB, 0UL - 16 * MIB, 1}, {~0UL, 1, 1}, {~0UL, 2, 1}};
+    const struct memmap_entry exactly[] = {
+        {16 * MIB, 0UL - 16 * MIB, 1}, {~0UL, 1, 1}, {~0UL, 2, 1}};
     assert_int_equal(memmap_build(&map, exactly, 3), 0);
     assert_int_equal(map.count, 1);
     /* A reserved entry that wraps takes everything above its base, and nothing at address 0. */
@@ -310,9 +313,15 @@ static void test_qemu(void **state)
 {
     (void)state;
     const struct memmap_entry raw[] = {
-        {0, 0x9fc00, 1},           {0x9fc00, 0x400, 2},     {0xf0000, 0x10000, 2},
-        {0x100000, 0xbfee0000, 1}, {0xbffe0000, 0x20000, 2}, {0xfeffc000, 0x4000, 2},
-        {0xfffc0000, 0x40000, 2},  {0xfd00000000, 0x300000000, 2}, {0x100000000, 0x140000000, 1},
+        {0, 0x9fc00, 1},
+        {0x9fc00, 0x400, 2},
+        {0xf0000, 0x10000, 2},
+        {0x100000, 0xbfee0000, 1},
+        {0xbffe0000, 0x20000, 2},
+        {0xfeffc000, 0x4000, 2},
+        {0xfffc0000, 0x40000, 2},
+        {0xfd00000000, 0x300000000, 2},
+        {0x100000000, 0x140000000, 1},
     };
     assert_int_equal(memmap_build(&map, raw, ARRAY_SIZE(raw)), 0);
     assert_int_equal(map.count, 3);
@@ -343,9 +352,12 @@ static void test_check_names_the_damage(void **state)
         struct memmap_range damaged;
         const char *named;
     } damages[] = {
-        {1, {4 * MIB, 4 * MIB}, "empty"},          {1, {5 * MIB, 4 * MIB}, "backwards"},
-        {1, {4 * MIB + 1, 5 * MIB}, "aligned"},    {1, {2 * MIB, 3 * MIB}, "touches"},
-        {1, {MIB + PAGE_SIZE, 5 * MIB}, "overlaps"}, {0, {0, MIB}, "touches"},
+        {1, {4 * MIB, 4 * MIB}, "empty"},
+        {1, {5 * MIB, 4 * MIB}, "backwards"},
+        {1, {4 * MIB + 1, 5 * MIB}, "aligned"},
+        {1, {2 * MIB, 3 * MIB}, "touches"},
+        {1, {MIB + PAGE_SIZE, 5 * MIB}, "overlaps"},
+        {0, {0, MIB}, "touches"},
         {2, {8 * MIB, 10 * MIB}, "usable_bytes"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
