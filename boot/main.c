@@ -26,6 +26,7 @@
 #include "kernel/trap.h"
 #include "lib/errno.h"
 #include "mm/start.h"
+#include "mm/vmalloc.h"
 
 static struct boot_info boot;
 static struct memmap_entry boot_entries[BOOT_MEMORY_MAX];
@@ -48,8 +49,8 @@ static void read_boot_info(u32 magic, paddr_t info)
 static void start_memmap(void)
 {
     for (u32 i = 0; i < boot.memory_count; i++)
-        boot_entries[i] = (struct memmap_entry){
-            boot.memory[i].base, boot.memory[i].length, boot.memory[i].type};
+        boot_entries[i] =
+            (struct memmap_entry){boot.memory[i].base, boot.memory[i].length, boot.memory[i].type};
     mm_start_memmap(boot_entries, boot.memory_count);
     mm_start_reserve(boot.block_start, boot.block_end, "boot information");
     for (u32 i = 0; i < boot.module_count; i++)
@@ -62,11 +63,17 @@ static void start_framebuffer(void)
     if (fb->type != BOOT_FRAMEBUFFER_RGB)
         return;
     struct framebuffer_desc desc = {
-        .base = fb->base, .pitch = fb->pitch, .width = fb->width, .height = fb->height,
+        .base = fb->base,
+        .pitch = fb->pitch,
+        .width = fb->width,
+        .height = fb->height,
         .bits_per_pixel = fb->bits_per_pixel,
-        .red_shift = fb->red_shift, .red_bits = fb->red_bits,
-        .green_shift = fb->green_shift, .green_bits = fb->green_bits,
-        .blue_shift = fb->blue_shift, .blue_bits = fb->blue_bits,
+        .red_shift = fb->red_shift,
+        .red_bits = fb->red_bits,
+        .green_shift = fb->green_shift,
+        .green_bits = fb->green_bits,
+        .blue_shift = fb->blue_shift,
+        .blue_bits = fb->blue_bits,
     };
     int err = framebuffer_init(&desc);
     if (err)
@@ -112,6 +119,7 @@ void kernel_main(u32 magic, paddr_t info)
     serial_enable_irq();
     keyboard_init();
     irq_enable();
+    vm_unmap_aliases(); /* firmware tables were mapped for a moment only */
 
     /* What the command line asked for, then the student. */
     boot_actions_run();

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The console font, a PSF file from Debian's package console-setup-linux, as it is on disk. The
-; Makefile unpacks it to font.psf; drivers/fbcon.c reads the header, glyphs and unicode table.
+; Makefile unpacks it to font.psf; drivers/psf.c reads the header, glyphs and unicode table.
 
 global font_psf_start, font_psf_end
 

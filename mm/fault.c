@@ -48,19 +48,19 @@ static bool explain_protection(vaddr_t address, u64 error, struct fault_explanat
         return false;
     struct symbol symbol;
     bool known = symbol_lookup(address, &symbol);
-    const char *where = address >= (vaddr_t)__text_start && address < (vaddr_t)__text_end ?
-                            "kernel text (mapped read-execute)" :
-                        address >= (vaddr_t)__rodata_start && address < (vaddr_t)__rodata_end ?
-                            "kernel rodata (mapped read-only)" :
-                        address < USER_END ? "user memory" :
-                                             "a page that is mapped without that right";
+    const char *where = address >= (vaddr_t)__text_start && address < (vaddr_t)__text_end
+                            ? "kernel text (mapped read-execute)"
+                        : address >= (vaddr_t)__rodata_start && address < (vaddr_t)__rodata_end
+                            ? "kernel rodata (mapped read-only)"
+                        : address < USER_END ? "user memory"
+                                             : "a page that is mapped without that right";
     if (address < USER_END)
         say(out, FAULT_USER_ACCESS, "the kernel reaches user memory only through copy functions",
             "the kernel tried to %s user memory at %#lx: SMEP/SMAP forbid it", access, address);
     else if (error & PF_FETCH)
         say(out, FAULT_EXEC, "data is never executable here (P2); look for a wild function pointer",
-            "W^X violation: jump to %#lx%s%s, which is data (NX)", address, known ? ", symbol " : "",
-            known ? symbol.name : "");
+            "W^X violation: jump to %#lx%s%s, which is data (NX)", address,
+            known ? ", symbol " : "", known ? symbol.name : "");
     else
         say(out, FAULT_WRITE_PROTECT, "code and constants are never writable here (P2)",
             "W^X violation: %s to %#lx in %s%s%s", access, address, where, known ? ", symbol " : "",
@@ -127,7 +127,7 @@ void fault_explain(vaddr_t address, u64 error, struct fault_explanation *out)
     const struct layout_region *region = layout_find(address);
     if (address < NULL_ZONE && !(error & PF_PRESENT))
         say(out, FAULT_NULL, "a pointer was NULL; the address is the offset of the field used",
-            "NULL pointer %s at %#lx", access_name(error), address);
+            "NULL pointer %s at 0x%lx", access_name(error), address);
     else if (stack_find(address, &stack) && stack.is_guard)
         say(out, FAULT_STACK_GUARD, "endless recursion or large local variables? see the backtrace",
             "kernel stack overflow: %s at %#lx hit the guard page below the %s stack [%#lx, %#lx)",
@@ -149,11 +149,11 @@ void pte_describe(pte_t entry, unsigned level, char *buf, u64 size)
         format_to(buf, size, "not present");
         return;
     }
-    u64 frame = entry & PTE_FRAME & (leaf ? ~(pt_level_shift(level) > PAGE_SHIFT ?
-                                                  (1UL << pt_level_shift(level)) - 1 :
-                                                  0UL) :
-                                            ~0UL);
-    format_to(buf, size, "%s %#012lx %s %s %s%s%s%s%s%s", leaf ? "frame" : "table", frame,
+    u64 frame =
+        entry & PTE_FRAME &
+        (leaf ? ~(pt_level_shift(level) > PAGE_SHIFT ? (1UL << pt_level_shift(level)) - 1 : 0UL)
+              : ~0UL);
+    format_to(buf, size, "%s 0x%lx %s %s %s%s%s%s%s%s", leaf ? "frame" : "table", frame,
               entry & PTE_U ? "user" : "kernel", entry & PTE_W ? "RW" : "RO",
               entry & PTE_NX ? "NX" : "X", entry & PTE_G && leaf ? " global" : "",
               entry & PTE_PCD ? " PCD" : "", entry & PTE_PWT ? " PWT" : "",
@@ -166,10 +166,10 @@ void fault_print_chain(vaddr_t address)
     struct pt_walk walk;
     char text[96];
     pt_walk(&kernel_pagetable, address, &walk);
-    print("page-table chain of %#018lx:\n", address);
+    print("page-table chain of 0x%016lx:\n", address);
     for (unsigned level = PT_LEVELS; level-- > walk.stopped_at;) {
         pte_describe(walk.value[level], level, text, sizeof(text));
-        print("  %s[%3u] at %p = %#018lx  %s%s\n", level_names[level], pt_index(address, level),
+        print("  %s[%3u] at %p = 0x%016lx  %s%s\n", level_names[level], pt_index(address, level),
               (void *)walk.entry[level], walk.value[level], text,
               level == walk.stopped_at && !walk.present ? "   <-- stops here" : "");
     }

@@ -7,6 +7,7 @@
  */
 #include "mm/start.h"
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/ktest.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
@@ -85,8 +86,8 @@ void mm_start_memmap(const struct memmap_entry *raw, size_t count)
                  "the boot loader gave no memory map");
     if (err || boot_memmap.usable_bytes < MINIMUM_RAM)
         panic_at(NULL, "give the machine more memory (QEMU: -m 32M)",
-                 "need at least %lu MiB of usable RAM above 1 MiB, have %lu KiB",
-                 MINIMUM_RAM / MIB, boot_memmap.usable_bytes / KIB);
+                 "need at least %lu MiB of usable RAM above 1 MiB, have %lu KiB", MINIMUM_RAM / MIB,
+                 boot_memmap.usable_bytes / KIB);
     for (unsigned i = 0; i < boot_memmap.count; i++)
         log_debug("RAM %#014lx-%#014lx", boot_memmap.ranges[i].start, boot_memmap.ranges[i].end);
     if (boot_memmap.dropped)
@@ -158,11 +159,13 @@ void mm_start_vmalloc(void)
     void *state = kzalloc(design->state_size, GFP_KERNEL);
     vmap_oracle_default_ops = &kernel_oracle_ops;
     int err = state ? vmalloc_init(&kernel_vmalloc, design, VMALLOC_BASE, VMALLOC_END, state,
-                                   &kernel_pagetable, &kernel_buddy) :
-                      -ENOMEM;
+                                   &kernel_pagetable, &kernel_buddy)
+                    : -ENOMEM;
     if (err)
         panic("cannot start vmalloc with the design %s: %s", design->name, errno_name(err));
     kernel_vmalloc.flush.policy = chosen_flush;
+    kernel_vmalloc.ram = &boot_memmap;
+    ioremap_limit = 1UL << cpu_features.physical_bits;
     kernel_vmalloc.debug = vmalloc_debug;
     err = vmap_space_set_check(&kernel_vmalloc.space, chosen_check);
     if (err)
@@ -202,8 +205,9 @@ static void snapshot(struct ktest_baseline *out)
     out->count = 0;
     /* Slab pages apart: a surviving descriptor may sit in another slab than before, so only their
      * objects can be compared. */
-    add_value(out, "used pages", kernel_buddy.managed - buddy_free_pages(&kernel_buddy) -
-                                     kernel_buddy.use_pages[PAGE_USE_SLAB]);
+    add_value(out, "used pages",
+              kernel_buddy.managed - buddy_free_pages(&kernel_buddy) -
+                  kernel_buddy.use_pages[PAGE_USE_SLAB]);
     add_value(out, "page tables", kernel_pagetable.tables);
     add_value(out, "vmalloc pages", vmalloc_nr_pages());
     add_value(out, "areas", stats.busy_areas);

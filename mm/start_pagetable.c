@@ -88,7 +88,8 @@ static void back_vmemmap(vaddr_t from, vaddr_t to)
         u64 size = large ? LARGE_SIZE : PAGE_SIZE;
         paddr_t frame = memblock_alloc(&boot_memblock, size, size, "page array");
         if (!frame)
-            panic_at(NULL, "give the machine more memory", "no memory for the array of struct page");
+            panic_at(NULL, "give the machine more memory",
+                     "no memory for the array of struct page");
         map_or_stop(from, frame, size, PROT_KERNEL_RW, LARGE_SHIFT, "the page array");
         from += size;
     }

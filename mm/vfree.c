@@ -81,7 +81,8 @@ void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
 }
 
 /* Says what a wrong address really is. Always "BUG:", never fatal. */
-static void report_bad_free(struct vmalloc *v, vaddr_t address, const char *function, vaddr_t caller)
+static void report_bad_free(struct vmalloc *v, vaddr_t address, const char *function,
+                            vaddr_t caller)
 {
     struct vm_history dead;
     const struct layout_region *region = layout_find(address);
@@ -119,10 +120,10 @@ static void report_wrong_area(const struct vm_struct *vm, vaddr_t address, u32 k
         port_report("%s(%#lx): wrong kind of area (flags %#x, this call needs one of %#x): use %s; "
                     "called from %pS",
                     function, address, vm->flags, kinds,
-                    vm->flags & VM_IOREMAP ? "iounmap" :
-                    vm->flags & VM_MAP     ? "vunmap" :
-                    vm->flags & VM_ALLOC   ? "vfree" :
-                                             "free_vm_area",
+                    vm->flags & VM_IOREMAP ? "iounmap"
+                    : vm->flags & VM_MAP   ? "vunmap"
+                    : vm->flags & VM_ALLOC ? "vfree"
+                                           : "free_vm_area",
                     (void *)caller);
 }
 
@@ -138,8 +139,8 @@ struct vm_struct *vm_claim(struct vmalloc *v, const void *pointer, u32 kinds, co
     u64 flags = spin_lock_irqsave(&v->lock);
     if (area)
         vm = area->vm;
-    bool good = vm && address == vm->addr && (vm->flags & kinds || !kinds) &&
-                !(vm->flags & VM_DEFERRED);
+    bool good =
+        vm && address == vm->addr && (vm->flags & kinds || !kinds) && !(vm->flags & VM_DEFERRED);
     if (good)
         area->vm = NULL;
     spin_unlock_irqrestore(&v->lock, flags);

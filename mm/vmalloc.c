@@ -198,8 +198,10 @@ static void *try_vmalloc(struct vmalloc *v, u64 size, u64 align, vaddr_t start, 
 void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
                     u64 prot, u32 flags, vaddr_t caller)
 {
-    if (in_interrupt()) {
-        port_report("vmalloc(%lu) in an interrupt: it may sleep. Called from %pS", size,
+    if (in_interrupt() || spin_held(&v->space.lock)) {
+        port_report("vmalloc(%lu) %s. Called from %pS", size,
+                    in_interrupt() ? "in an interrupt: it may sleep"
+                                   : "from inside its own lock: metadata must not come from here",
                     (void *)caller);
         return NULL;
     }
@@ -274,5 +276,6 @@ void kvfree(const void *address)
 struct vm_struct *get_vm_area(u64 size, u32 flags)
 {
     struct vmalloc *v = &kernel_vmalloc;
-    return vm_reserve(v, size, PAGE_SIZE, v->space.start, v->space.end, flags, GFP_KERNEL, CALLER());
+    return vm_reserve(v, size, PAGE_SIZE, v->space.start, v->space.end, flags, GFP_KERNEL,
+                      CALLER());
 }

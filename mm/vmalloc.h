@@ -35,9 +35,9 @@ struct vmap_area;
 
 /* What the address range is used for; the range itself is vm->area. */
 struct vm_struct {
-    vaddr_t addr;        /* first byte */
-    u64 size;            /* bytes, guard page included */
-    u64 requested_size;  /* bytes, as asked for */
+    vaddr_t addr;       /* first byte */
+    u64 size;           /* bytes, guard page included */
+    u64 requested_size; /* bytes, as asked for */
     u32 flags;
     u32 page_order;      /* 0, or 9 when mapped by 2 MiB leaves */
     u64 nr_pages;        /* 4 KiB pages mapped */
@@ -114,10 +114,10 @@ void free_vm_area(struct vm_struct *vm);
 
 /* --- ask; any context ------------------------------------------------------------------------- */
 
-bool is_vmalloc_addr(const void *address);                  /* pure range test */
-struct page *vmalloc_to_page(const void *address);          /* NULL where nothing is mapped */
-pfn_t vmalloc_to_pfn(const void *address);                  /* 0 likewise */
-struct vm_struct *find_vm_area(const void *address);        /* interior allowed */
+bool is_vmalloc_addr(const void *address);           /* pure range test */
+struct page *vmalloc_to_page(const void *address);   /* NULL where nothing is mapped */
+pfn_t vmalloc_to_pfn(const void *address);           /* 0 likewise */
+struct vm_struct *find_vm_area(const void *address); /* interior allowed */
 
 /* Copy from any vmalloc range; holes, guards and device memory read as zero. Returns bytes that came
  * from live memory. */
@@ -128,7 +128,7 @@ u64 vread(void *to, const void *from, u64 count);
 bool vmalloc_dump_obj(const void *address, char *buf, u64 size);
 
 /* O(1) counters. */
-u64 vmalloc_nr_pages(void);  /* pages owned by areas now */
+u64 vmalloc_nr_pages(void);   /* pages owned by areas now */
 u64 vmalloc_used_bytes(void); /* address space in use, guards included */
 
 /* Is something in trouble? All checks of all floors for the kernel's own instances: NULL or a sentence. */

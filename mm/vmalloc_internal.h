@@ -10,6 +10,7 @@
 #define MM_VMALLOC_INTERNAL_H
 
 #include "mm/flush.h"
+#include "mm/memmap.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 #include "mm/vmap/vmap.h"
@@ -32,7 +33,7 @@ struct vmap_block {
     struct vmap_area *area;
     struct list_head link; /* in vmalloc->block_list */
     u32 cpu;
-    u32 free, dirty;       /* pages never given out / given back */
+    u32 free, dirty;                     /* pages never given out / given back */
     u64 used_map[VMAP_BLOCK_PAGES / 64]; /* pages mapped now */
 };
 
@@ -45,15 +46,16 @@ struct vmalloc {
     struct flush_queue flush;
     struct pagetable *pt;
     struct buddy *buddy;
+    const struct memmap *ram;     /* what ioremap() must keep away from; NULL: anything goes */
     struct kmem_cache area_cache; /* struct vmap_area */
     struct kmem_cache vm_cache;   /* struct vm_struct */
     struct spinlock lock;
-    u64 nr_pages;                 /* owned by areas */
+    u64 nr_pages; /* owned by areas */
     struct vm_history history[VM_HISTORY];
-    u64 history_next;             /* total ever; slot = next % VM_HISTORY */
-    struct list_head block_list;  /* every vmap_block, under lock */
+    u64 history_next;            /* total ever; slot = next % VM_HISTORY */
+    struct list_head block_list; /* every vmap_block, under lock */
     struct vmap_block *current_block[MAX_CPUS];
-    struct vm_struct *deferred;   /* frees that wait for a context that may sleep, under lock */
+    struct vm_struct *deferred; /* frees that wait for a context that may sleep, under lock */
     struct vmalloc_counters counters;
     bool debug; /* flush at every unmap, so that a use after free faults at once (vmalloc.debug=) */
     bool ready;

@@ -6,7 +6,6 @@
  * selects write-combining and PCD|PWT uncached (SDM 3A, 11.12).
  */
 #include "lib/bits.h"
-#include "mm/start.h"
 #include "mm/vmalloc_internal.h"
 
 paddr_t ioremap_limit = 1UL << 52;
@@ -52,11 +51,11 @@ void vunmap(const void *address)
 
 /* Does the physical range touch a frame that the buddy owns? Mapping such a frame with another
  * memory type would give it two, which x86 leaves undefined (SDM 3A, 11.12.4). */
-static bool touches_managed_ram(paddr_t start, paddr_t end)
+static bool touches_managed_ram(const struct memmap *ram, paddr_t start, paddr_t end)
 {
-    for (unsigned i = 0; i < boot_memmap.count; i++) {
-        paddr_t from = max_u64(start, boot_memmap.ranges[i].start);
-        paddr_t to = min_u64(end, boot_memmap.ranges[i].end);
+    for (unsigned i = 0; ram && i < ram->count; i++) {
+        paddr_t from = max_u64(start, ram->ranges[i].start);
+        paddr_t to = min_u64(end, ram->ranges[i].end);
         for (paddr_t at = from; at < to; at += PAGE_SIZE)
             if (pfn_to_page(at >> PAGE_SHIFT)->state != PAGE_UNMANAGED)
                 return true;
@@ -77,14 +76,14 @@ static void *ioremap_prot(paddr_t physical, u64 size, u64 prot, vaddr_t caller)
         return NULL;
     paddr_t first = align_down(physical, PAGE_SIZE);
     u64 bytes = align_up(end, PAGE_SIZE) - first;
-    if (touches_managed_ram(first, first + bytes)) {
+    if (touches_managed_ram(v->ram, first, first + bytes)) {
         port_warn("ioremap(%#lx, %lu): this is RAM that the page allocator owns; called from %pS",
                   physical, size, (void *)caller);
         return NULL;
     }
     u64 align = 1UL << min_u64(max_u64(fls(bytes - 1), PAGE_SHIFT), IOREMAP_MAX_SHIFT);
-    struct vm_struct *vm = vm_reserve(v, bytes, align, v->space.start, v->space.end, VM_IOREMAP,
-                                      GFP_KERNEL, caller);
+    struct vm_struct *vm =
+        vm_reserve(v, bytes, align, v->space.start, v->space.end, VM_IOREMAP, GFP_KERNEL, caller);
     if (!vm)
         return NULL;
     vm->phys_addr = first;

@@ -30,8 +30,7 @@ struct vm_struct *find_vm_area(const void *address)
 struct page *vmalloc_to_page(const void *address)
 {
     struct pt_walk walk;
-    if (!is_vmalloc_addr(address) ||
-        !pt_walk(kernel_vmalloc.pt, (vaddr_t)address, &walk))
+    if (!is_vmalloc_addr(address) || !pt_walk(kernel_vmalloc.pt, (vaddr_t)address, &walk))
         return NULL;
     return pfn_to_page(walk.physical >> PAGE_SHIFT);
 }

@@ -193,8 +193,8 @@ void vm_unmap_ram(const void *pointer, u64 count)
     struct vmap_block *block = area ? vmap_block_find(v, address) : NULL;
     u64 pages = block ? roundup_pow2(count) : count;
     bool good = area && count && is_aligned(address, PAGE_SIZE) &&
-                (block ? count <= VMAP_RAM_MAX && block_piece_is_live(v, block, address, pages) :
-                         !area->vm && address == area->va_start &&
+                (block ? count <= VMAP_RAM_MAX && block_piece_is_live(v, block, address, pages)
+                       : !area->vm && address == area->va_start &&
                              count << PAGE_SHIFT == vmap_area_size(area));
     if (!good) {
         port_report("vm_unmap_ram(%#lx, %lu): no such mapping is live; called from %pS", address,

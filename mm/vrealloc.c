@@ -102,8 +102,7 @@ void *vrealloc(const void *address, u64 size, gfp_t gfp)
     bool small_pages = vm->page_order == 0; /* a 2 MiB leaf is not cut: its tail stays */
     if (count < vm->nr_pages && small_pages)
         shrink_in_place(v, vm, count, caller);
-    else if (count > vm->nr_pages &&
-             (!small_pages || !grow_in_place(v, vm, count, gfp, caller)))
+    else if (count > vm->nr_pages && (!small_pages || !grow_in_place(v, vm, count, gfp, caller)))
         return move(v, vm, address, size, gfp, caller);
     /* What lies between the old and the new end may hold old content: __GFP_ZERO promises zeros. */
     if (gfp & __GFP_ZERO && size > vm->requested_size)

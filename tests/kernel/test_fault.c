@@ -56,8 +56,8 @@ KTEST(fault, past_the_end_hits_the_guard)
 {
     u8 *area = vmalloc(100);
     KEXPECT(area, "no memory");
-    const char *wrong =
-        provoke(write_byte, area + PAGE_SIZE + 16, FAULT_VMALLOC_GUARD, "write 16 bytes past the end");
+    const char *wrong = provoke(write_byte, area + PAGE_SIZE + 16, FAULT_VMALLOC_GUARD,
+                                "write 16 bytes past the end");
     vfree(area);
     return wrong;
 }
@@ -88,7 +88,8 @@ KTEST(fault, use_after_free_names_both)
 
 KTEST(fault, never_mapped)
 {
-    return provoke(read_byte, (void *)(VMALLOC_END - 100), FAULT_WILD, "no area is or recently was");
+    return provoke(read_byte, (void *)(VMALLOC_END - 100), FAULT_WILD,
+                   "no area is or recently was");
 }
 
 KTEST(fault, reserved_but_not_mapped)

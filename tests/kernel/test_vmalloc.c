@@ -70,8 +70,9 @@ KTEST(vmalloc, mapping_is_rw_nx_global)
 
 KTEST(vmalloc, sizes_that_cannot_be)
 {
-    const u64 sizes[] = {0, UINT64_MAX, UINT64_MAX - 4094, 1UL << 63, 1UL << 47,
-                         VMALLOC_SIZE, VMALLOC_SIZE + 1, boot_memmap.usable_bytes + PAGE_SIZE};
+    const u64 sizes[] = {
+        0,         UINT64_MAX,   UINT64_MAX - 4094, 1UL << 63,
+        1UL << 47, VMALLOC_SIZE, VMALLOC_SIZE + 1,  boot_memmap.usable_bytes + PAGE_SIZE};
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
         void *area = vmalloc_aligned(sizes[i], PAGE_SIZE, VMALLOC_BASE, VMALLOC_END);
         KEXPECT(!area, "size %#lx gave %p", sizes[i], area);
@@ -141,6 +142,10 @@ KTEST(vmalloc, huge_pages)
     KEXPECT(walk.leaf_shift == 21 || find_vm_area(area)->page_order == 0, "leaf shift %u",
             walk.leaf_shift);
     const char *wrong = check_every_page(area, size / PAGE_SIZE + 1, 77);
+    /* Bug 22: sub-pages of a 2 MiB block are independent pages, not one compound one. */
+    for (u64 i = 0; i < size / PAGE_SIZE; i++)
+        if (vmalloc_to_page(area + i * PAGE_SIZE)->order != 0)
+            wrong = "a sub-page is not a page of its own";
     vfree(area);
     if (wrong)
         return wrong;
@@ -437,6 +442,72 @@ KTEST(vmalloc, reserve_without_pages)
     KEXPECT(vm && get_vm_area_size(vm) == 7 * PAGE_SIZE, "no reservation");
     KEXPECT(!vmalloc_to_page((void *)vm->addr), "something is mapped");
     free_vm_area(vm);
+    return NULL;
+}
+
+/* Bug 11: whoever holds the address-space lock (or runs inside it) must not call vmalloc. */
+KTEST(vmalloc, no_recursion_from_inside_the_lock)
+{
+    ktest_expect_reports(1);
+    u64 flags = spin_lock_irqsave(&kernel_vmalloc.space.lock);
+    void *area = vmalloc(PAGE_SIZE);
+    spin_unlock_irqrestore(&kernel_vmalloc.space.lock, flags);
+    KEXPECT(!area, "vmalloc worked inside its own lock");
+    return NULL;
+}
+
+/* Bug 12: asked before it is up, the layer knows of no area. */
+KTEST(vmalloc, find_before_init)
+{
+    struct vmalloc *unborn = kzalloc(sizeof(*unborn), GFP_KERNEL);
+    KEXPECT(unborn, "no memory");
+    KEXPECT(!vm_find(unborn, VMALLOC_BASE), "an area in a layer that is not up");
+    kfree(unborn);
+    return NULL;
+}
+
+/* Bug 24: every top-level entry exists since boot, so no address space ever needs a copy of a new one. */
+KTEST(vmalloc, top_level_entries_never_change)
+{
+    const pte_t *root = phys_to_virt(kernel_pagetable.root);
+    static pte_t before[PT_ENTRIES / 2];
+    memcpy(before, root + PT_ENTRIES / 2, sizeof(before));
+    for (u64 at = 0; at < VMALLOC_SIZE; at += 512 * GIB) {
+        vaddr_t lo = VMALLOC_BASE + at;
+        void *area = vmalloc_aligned(PAGE_SIZE, PAGE_SIZE, lo, lo + 512 * GIB);
+        KEXPECT(area, "no area in the slot at %#lx", lo);
+        vfree(area);
+    }
+    for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
+        KEXPECT((before[i] | PTE_A) == (root[PT_ENTRIES / 2 + i] | PTE_A), "PGD[%u] changed",
+                PT_ENTRIES / 2 + i);
+    return NULL;
+}
+
+static bool sum_area(void *ctx, const struct vmap_area *area)
+{
+    *(u64 *)ctx += vmap_area_size(area);
+    return true;
+}
+
+/* Bugs 29, 30: the sizes of all areas add up to the counter, lazy ones and those without a vm too. */
+KTEST(vmalloc, sizes_add_up)
+{
+    void *areas[20];
+    struct page *page = alloc_pages(GFP_KERNEL, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(areas); i++)
+        areas[i] = vmalloc((i + 1) * PAGE_SIZE);
+    void *map = vm_map_ram(&page, 1);
+    for (unsigned i = 0; i < ARRAY_SIZE(areas); i += 2)
+        vfree(areas[i]);
+    u64 sum = 0;
+    vmap_space_for_each(&kernel_vmalloc.space, VMAP_BUSY, sum_area, &sum);
+    u64 used = vmalloc_used_bytes();
+    for (unsigned i = 1; i < ARRAY_SIZE(areas); i += 2)
+        vfree(areas[i]);
+    vm_unmap_ram(map, 1);
+    free_pages(page, 0);
+    KEXPECT(sum == used, "areas add up to %lu bytes, the counter says %lu", sum, used);
     return NULL;
 }
 

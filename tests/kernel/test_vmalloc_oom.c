@@ -27,14 +27,16 @@ static struct counts counts_now(void)
                            vmalloc_nr_pages()};
 }
 
-static const char *compare(const struct counts *a, const struct counts *b, enum fail_site site, u64 k)
+static const char *compare(const struct counts *a, const struct counts *b, enum fail_site site,
+                           u64 k)
 {
-    KEXPECT(a->used_pages == b->used_pages, "%s %lu: used pages %lu -> %lu", fail_site_name(site), k,
-            a->used_pages, b->used_pages);
+    KEXPECT(a->used_pages == b->used_pages, "%s %lu: used pages %lu -> %lu", fail_site_name(site),
+            k, a->used_pages, b->used_pages);
     KEXPECT(a->tables == b->tables, "%s %lu: page tables %lu -> %lu", fail_site_name(site), k,
             a->tables, b->tables);
-    KEXPECT(a->nodes == b->nodes && a->areas == b->areas, "%s %lu: nodes %lu -> %lu, areas %lu -> %lu",
-            fail_site_name(site), k, a->nodes, b->nodes, a->areas, b->areas);
+    KEXPECT(a->nodes == b->nodes && a->areas == b->areas,
+            "%s %lu: nodes %lu -> %lu, areas %lu -> %lu", fail_site_name(site), k, a->nodes,
+            b->nodes, a->areas, b->areas);
     KEXPECT(a->vmalloc_pages == b->vmalloc_pages, "%s %lu: vmalloc pages %lu -> %lu",
             fail_site_name(site), k, a->vmalloc_pages, b->vmalloc_pages);
     return NULL;
@@ -60,7 +62,8 @@ static const char *fail_each(void *(*attempt)(void), void (*undo)(void *), bool 
             if (got && failed == 0)
                 break;
         }
-        KEXPECT(k <= MAX_K, "%s still fails at k = %d", fail_site_name((enum fail_site)site), MAX_K);
+        KEXPECT(k <= MAX_K, "%s still fails at k = %d", fail_site_name((enum fail_site)site),
+                MAX_K);
         ktest_note("%s, %s: %lu failures survived", fail_site_name((enum fail_site)site),
                    forever ? "fails for ever" : "fails once", k - 1);
     }
