@@ -9,8 +9,8 @@
 
 #include "lib/types.h"
 
-__noreturn void assert_failed(const char *file, int line, const char *expression, const char *format,
-                              ...) __printf(4, 5);
+__noreturn void assert_failed(const char *file, int line, const char *expression,
+                              const char *format, ...) __printf(4, 5);
 
 /* ASSERT(order <= MAX_ORDER, "order %u > %u, pfn %#lx", order, MAX_ORDER, pfn); */
 #define ASSERT(cond, ...)                                                                          \

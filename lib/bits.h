@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Arithmetic that address-space code gets wrong when it writes it inline: alignment, ranges that end
- * at 2^64, logarithms, page counts. Every function here is total: it states what happens on wrap.
+ * Arithmetic that address-space code gets wrong when it writes it inline: alignment, ranges that
+ * end at 2^64, logarithms, page counts. Every function here is total: it states what happens on
+ * wrap.
  */
 #ifndef LIB_BITS_H
 #define LIB_BITS_H

@@ -3,15 +3,15 @@
 #include "lib/errno.h"
 #include "lib/types.h"
 
-#define NAME(code) {code, #code}
-
 static const struct {
     int code;
     const char *name;
 } names[] = {
-    NAME(EPERM),  NAME(ENOENT), NAME(EIO),    NAME(E2BIG),  NAME(EAGAIN),
-    NAME(ENOMEM), NAME(EFAULT), NAME(EBUSY),  NAME(EEXIST), NAME(ENODEV),
-    NAME(EINVAL), NAME(ENOSPC), NAME(ERANGE), NAME(ENOSYS), NAME(EOVERFLOW),
+    {EPERM, "EPERM"},   {ENOENT, "ENOENT"}, {EIO, "EIO"},
+    {E2BIG, "E2BIG"},   {EAGAIN, "EAGAIN"}, {ENOMEM, "ENOMEM"},
+    {EFAULT, "EFAULT"}, {EBUSY, "EBUSY"},   {EEXIST, "EEXIST"},
+    {ENODEV, "ENODEV"}, {EINVAL, "EINVAL"}, {ENOSPC, "ENOSPC"},
+    {ERANGE, "ERANGE"}, {ENOSYS, "ENOSYS"}, {EOVERFLOW, "EOVERFLOW"},
 };
 
 const char *errno_name(int error)

@@ -48,7 +48,8 @@ static inline bool list_empty(const struct list_head *head)
 }
 
 /* Insert between two neighbours; refuses to write through a chain that is already broken. */
-static inline void list_insert(struct list_head *node, struct list_head *prev, struct list_head *next)
+static inline void list_insert(struct list_head *node, struct list_head *prev,
+                               struct list_head *next)
 {
     ASSERT(prev->next == next && next->prev == prev, "list corrupted: %p->next=%p, %p->prev=%p",
            (void *)prev, (void *)prev->next, (void *)next, (void *)next->prev);

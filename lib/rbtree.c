@@ -4,8 +4,8 @@
  * one guards it. Keeps V2 (a red node has no red child; every path from the root down to a missing
  * child passes the same number of black nodes; the root is black) and V3 (augmented values exact).
  *
- * Two ideas keep it short. A rotation here exchanges the colours of the two nodes it turns, which is
- * what every case of both fix-ups needs. And each case is written once, for a `side` and its
+ * Two ideas keep it short. A rotation here exchanges the colours of the two nodes it turns, which
+ * is what every case of both fix-ups needs. And each case is written once, for a `side` and its
  * opposite, instead of twice in mirror image. The cases carry the numbers of Cormen et al.,
  * Introduction to Algorithms, sections 13.3 and 13.4. Read next: mm/vmap/freetree.c, the main user.
  */
@@ -50,7 +50,8 @@ static inline void set_parent(struct rb_node *node, struct rb_node *parent)
     node->parent_color = (u64)parent | rb_node_color(node);
 }
 
-/* Whoever pointed down to `old`, its parent or the root, now points to `new` (which may be NULL). */
+/* Whoever pointed down to `old`, its parent or the root, now points to `new` (which may be
+ * NULL). */
 static inline void replace_child(struct rb_root *root, struct rb_node *parent, struct rb_node *old,
                                  struct rb_node *new)
 {
@@ -107,7 +108,8 @@ void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link
  * root is black) and is black.
  *   Case 1  the uncle is red: parent and uncle turn black, the grandparent red; look again there.
  *   Case 2  node is an inner grandchild: rotate the parent, which makes it an outer one.
- *   Case 3  outer grandchild: rotate the grandparent away; the rotation moves red to the right place.
+ *   Case 3  outer grandchild: rotate the grandparent away; the rotation moves red to the right
+ * place.
  */
 void rb_insert_fixup(struct rb_root *root, struct rb_node *node, const struct rb_augment *aug)
 {
@@ -128,7 +130,7 @@ void rb_insert_fixup(struct rb_root *root, struct rb_node *node, const struct rb
             continue;
         }
         if (node == child_of(parent, opposite(side)))
-            rotate(root, parent, side, aug);       /* case 2 */
+            rotate(root, parent, side, aug);      /* case 2 */
         rotate(root, grand, opposite(side), aug); /* case 3 */
         return;
     }
@@ -140,13 +142,14 @@ void rb_insert_fixup(struct rb_root *root, struct rb_node *node, const struct rb
  * A black leaf was taken from below `parent`: all paths through `node` (at first the hole it left,
  * NULL) are one black short. The sibling exists, because its side had that black too.
  *   Case 1  the sibling is red: rotate, so that node gets a black sibling; go on with 2, 3 or 4.
- *   Case 2  both nephews are black: the sibling turns red, now the whole subtree is one short. A red
- *           parent makes up for it by turning black; otherwise look again one level higher.
+ *   Case 2  both nephews are black: the sibling turns red, now the whole subtree is one short. A
+ *           red parent makes up for it by turning black; otherwise look again one level higher.
  *   Case 3  only the near nephew is red: rotate the sibling, which makes the far nephew red.
  *   Case 4  the far nephew is red: rotate the parent down to node's side as the missing black, and
  *           turn the far nephew black in place of the sibling that moved up.
  */
-static void restore_black(struct rb_root *root, struct rb_node *parent, const struct rb_augment *aug)
+static void restore_black(struct rb_root *root, struct rb_node *parent,
+                          const struct rb_augment *aug)
 {
     struct rb_node *node = NULL;
 
@@ -264,7 +267,8 @@ struct rb_node *rb_last(const struct rb_root *root)
     return root->node ? outermost(root->node, RIGHT) : NULL;
 }
 
-/* The neighbour on `side`: outermost below that child, or the first ancestor seen from over there. */
+/* The neighbour on `side`: outermost below that child, or the first ancestor seen from over
+ * there. */
 static inline struct rb_node *neighbour(const struct rb_node *node, enum side side)
 {
     struct rb_node *parent;

@@ -23,10 +23,7 @@ struct rb_root {
     struct rb_node *node;
 };
 
-#define RB_ROOT_INIT                                                                               \
-    (struct rb_root) {                                                                             \
-        NULL                                                                                       \
-    }
+#define RB_ROOT_INIT ((struct rb_root){NULL})
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
 static inline struct rb_node *rb_parent(const struct rb_node *n)
@@ -50,7 +47,8 @@ struct rb_augment {
     void (*set)(struct rb_node *node, u64 value);
 };
 
-/* Hang `node` as a red leaf at *link below `parent` (NULL for an empty tree). No rebalancing yet. */
+/* Hang `node` as a red leaf at *link below `parent` (NULL for an empty tree). No rebalancing
+ * yet. */
 void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
 
 /* Restore V2 (and V3 when `aug`) after rb_link(). O(log n), at most two rotations. */
@@ -59,7 +57,8 @@ void rb_insert_fixup(struct rb_root *root, struct rb_node *node, const struct rb
 /* Unlink `node`; V2 (and V3) hold again on return. O(log n), at most three rotations. */
 void rb_erase(struct rb_root *root, struct rb_node *node, const struct rb_augment *aug);
 
-/* The value of `node` changed: recompute upward, stop at the first ancestor that does not change. */
+/* The value of `node` changed: recompute upward, stop at the first ancestor that does not
+ * change. */
 void rb_propagate(struct rb_node *node, const struct rb_augment *aug);
 
 struct rb_node *rb_first(const struct rb_root *root);
@@ -67,12 +66,20 @@ struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
 
-enum rb_problem { RB_OK, RB_RED_ROOT, RB_RED_RED, RB_BLACK_HEIGHT, RB_PARENT_LINK, RB_VALUE, RB_CYCLE };
+enum rb_problem {
+    RB_OK,
+    RB_RED_ROOT,
+    RB_RED_RED,
+    RB_BLACK_HEIGHT,
+    RB_PARENT_LINK,
+    RB_VALUE,
+    RB_CYCLE
+};
 
 /*
  * Verify parent links, colours, black heights and, when `aug` is given, every stored value.
- * Iterative (no recursion, no memory), bounded by `max_nodes` so that a cycle is an answer and not a
- * hang. On a problem *where is the offending node. Any context; the caller holds its own lock.
+ * Iterative (no recursion, no memory), bounded by `max_nodes` so that a cycle is an answer and not
+ * a hang. On a problem *where is the offending node. Any context; the caller holds its own lock.
  */
 enum rb_problem rb_check(const struct rb_root *root, const struct rb_augment *aug, u64 max_nodes,
                          const struct rb_node **where);

@@ -31,7 +31,8 @@ u64 rng_next(struct rng *rng)
     return x * 0x2545f4914f6cdd1dUL;
 }
 
-/* 2^64 mod n values at the bottom would make some remainders more likely than others: draw again. */
+/* 2^64 mod n values at the bottom would make some remainders more likely than others: draw
+ * again. */
 u64 rng_below(struct rng *rng, u64 n)
 {
     u64 surplus, value;

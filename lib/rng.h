@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Deterministic random numbers (xorshift64* by Vigna), for tests and benchmarks: the same seed gives
- * the same sequence in the kernel and on the host, so a failing seed can be replayed in either.
+ * Deterministic random numbers (xorshift64* by Vigna), for tests and benchmarks: the same seed
+ * gives the same sequence in the kernel and on the host, so a failing seed can be replayed in
+ * either.
  */
 #ifndef LIB_RNG_H
 #define LIB_RNG_H

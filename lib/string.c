@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Memory and string functions, eight bytes at a time where it pays. No `rep movsb`: under QEMU's
- * instruction counting each repetition is an instruction of its own, and a plain loop steps better in
- * a debugger. No lock; any context; works before paging and in an NMI.
+ * instruction counting each repetition is an instruction of its own, and a plain loop steps better
+ * in a debugger. No lock; any context; works before paging and in an NMI.
  *
  * STAY_A_LOOP() is an empty statement that the optimiser cannot look into. Without it gcc and clang
  * recognise the loop of memset() as "this is memset" and replace it by a call to memset().

@@ -29,8 +29,8 @@
 int host_setup(void **state);
 int host_teardown(void **state);
 
-/* fn(arg) must end in port_panic() or a failed ASSERT whose text contains `substring`. The locks and
- * interrupt flags are then put back to what they were before the call. */
+/* fn(arg) must end in port_panic() or a failed ASSERT whose text contains `substring`. The locks
+ * and interrupt flags are then put back to what they were before the call. */
 #define expect_panic(fn, arg, substring) host_expect_panic(fn, arg, substring, __FILE__, __LINE__)
 void host_expect_panic(void (*fn)(void *), void *arg, const char *substring, const char *file,
                        int line);

@@ -28,8 +28,8 @@ void spin_init(struct spinlock *lock, const char *name);
 
 /*
  * Panics when the lock is taken already (by this CPU: twice; by another: it would wait for ever),
- * when two locks are taken in the opposite order of an earlier time, and when a lock that is taken by
- * spin_lock_irqsave() elsewhere is taken while interrupts are on.
+ * when two locks are taken in the opposite order of an earlier time, and when a lock that is taken
+ * by spin_lock_irqsave() elsewhere is taken while interrupts are on.
  */
 void spin_lock(struct spinlock *lock);
 bool spin_trylock(struct spinlock *lock);
@@ -40,7 +40,8 @@ u64 spin_lock_irqsave(struct spinlock *lock);
 void spin_unlock_irqrestore(struct spinlock *lock, u64 flags);
 bool spin_held(const struct spinlock *lock);
 
-/* Interrupts of the CPU that is running, as a flag. Turning them on below an irqsave lock panics. */
+/* Interrupts of the CPU that is running, as a flag. Turning them on below an irqsave lock
+ * panics. */
 u64 irq_save(void);
 void irq_restore(u64 flags);
 

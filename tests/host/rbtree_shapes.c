@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The table of shapes, built bottom-up: a red root takes two black-rooted (or empty) subtrees of one
- * black height h and makes a tree of height h; a black root takes any two and makes height h + 1.
- * That is the definition of a red-black tree and nothing else. No lock, one thread.
+ * The table of shapes, built bottom-up: a red root takes two black-rooted (or empty) subtrees of
+ * one black height h and makes a tree of height h; a black root takes any two and makes height h +
+ * 1. That is the definition of a red-black tree and nothing else. No lock, one thread.
  */
 #include "tests/host/harness.h"
 
@@ -31,10 +31,8 @@ static void add_pairs(unsigned n, enum rb_color color, const struct bucket *left
     for (u32 l = 0; l < left->count; l++)
         for (u32 r = 0; r < right->count; r++) {
             ASSERT(shape_total < SHAPES_MAX, "%u shapes", shape_total);
-            shapes[shape_total++] = (struct shape){.nodes = (u8)n,
-                                                   .color = color,
-                                                   .left = left->first + l,
-                                                   .right = right->first + r};
+            shapes[shape_total++] = (struct shape){
+                .nodes = (u8)n, .color = color, .left = left->first + l, .right = right->first + r};
         }
 }
 

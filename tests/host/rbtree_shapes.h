@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every valid red-black tree of up to SHAPE_NODES_MAX nodes, each exactly once: shape and colours, no
- * keys, because rebalancing never looks at keys. A shape is a root colour and two smaller shapes.
- * Used by the exhaustive tests; counted against two independent counts in test_rbtree.c.
+ * Every valid red-black tree of up to SHAPE_NODES_MAX nodes, each exactly once: shape and colours,
+ * no keys, because rebalancing never looks at keys. A shape is a root colour and two smaller
+ * shapes. Used by the exhaustive tests; counted independently in test_rbtree_shapes.c.
  */
 #ifndef TESTS_HOST_RBTREE_SHAPES_H
 #define TESTS_HOST_RBTREE_SHAPES_H

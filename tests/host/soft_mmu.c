@@ -31,18 +31,19 @@ struct walk {
     u64 *entries[LEVELS];
 };
 
-static struct tlb_entry {
+struct tlb_entry {
     u32 cpu;
     paddr_t root;
     struct walk walk;
-} *tlb;
+};
+static struct tlb_entry *tlb;
 static size_t tlb_count, tlb_room;
 
 /* A table that is not in physical memory cannot be read: the test, or what it tests, is wrong. */
 static u64 *table_entry(paddr_t table, unsigned index)
 {
-    ASSERT(table + PAGE_SIZE <= host_memory_size(), "page table at %#lx, memory ends at %#lx", table,
-           host_memory_size());
+    ASSERT(table + PAGE_SIZE <= host_memory_size(), "page table at %#lx, memory ends at %#lx",
+           table, host_memory_size());
     return (u64 *)phys_to_virt(table) + index;
 }
 

@@ -10,7 +10,8 @@
 
 #include "lib/types.h"
 
-enum { MMU_READ = 0, MMU_WRITE = 1, MMU_EXECUTE = 2, MMU_USER = 4 }; /* what kind of access; or-ed */
+/* What kind of access; or-ed. */
+enum { MMU_READ = 0, MMU_WRITE = 1, MMU_EXECUTE = 2, MMU_USER = 4 };
 
 /* The page-fault error code, SDM 3A figure 4-12; and one value of ours. */
 #define MMU_ERROR_PRESENT 1u

@@ -19,7 +19,8 @@
 
 static u64 compared;
 
-/* Both into the same size, for libc and ours: same length, same bytes, nothing behind them touched. */
+/* Both into the same size, for libc and ours: same length, same bytes, nothing behind them
+ * touched. */
 #define compare(size, ...)                                                                         \
     do {                                                                                           \
         char theirs[256], ours[256];                                                               \
@@ -40,11 +41,13 @@ static u64 compared;
 static const char *const widths[] = {"", "1", "6", "25", "*"};
 static const char *const precisions[] = {"", ".", ".0", ".1", ".9", ".24", ".*"};
 static const char *const lengths[] = {"hh", "h", "", "l", "ll", "z"};
+/* clang-format off */
 static const u64 values[] = {
     0, 1, 7, 8, 9, 10, 127, 128, 255, 256, 32768, 65535, 0x7fffffff, 0x80000000, 0xffffffff,
     1UL << 32, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffffffffffff, 0x0123456789abcdef,
     (u64)-1000, 1234567890123456789,
 };
+/* clang-format on */
 
 static void compare_integer(const char *format, bool star_width, bool star_precision, bool is_long,
                             u64 value)
@@ -78,8 +81,8 @@ static void compare_all_values(unsigned flags, const char *width, const char *pr
     char format[64];
 
     snprintf(format, sizeof(format), "<%%%s%s%s%s%s%s%s%s%c>", flags & 1 ? "-" : "",
-             flags & 2 ? "0" : "", flags & 4 ? " " : "", flags & 8 ? "#" : "", flags & 16 ? "+" : "",
-             width, precision, length, conversion);
+             flags & 2 ? "0" : "", flags & 4 ? " " : "", flags & 8 ? "#" : "",
+             flags & 16 ? "+" : "", width, precision, length, conversion);
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
         compare_integer(format, *width == '*', precision[0] && precision[1] == '*',
                         *length == 'l' || *length == 'z', values[i]);
@@ -94,7 +97,8 @@ static void test_integers(void **state)
             for (unsigned w = 0; w < ARRAY_SIZE(widths); w++)
                 for (unsigned p = 0; p < ARRAY_SIZE(precisions); p++)
                     for (unsigned l = 0; l < ARRAY_SIZE(lengths); l++)
-                        compare_all_values(flags, widths[w], precisions[p], lengths[l], *conversion);
+                        compare_all_values(flags, widths[w], precisions[p], lengths[l],
+                                           *conversion);
     print_message("# %lu integer conversions equal to libc's\n", compared);
 }
 
@@ -103,7 +107,7 @@ static void test_integers(void **state)
 static void test_strings_and_characters(void **state)
 {
     static const char *const texts[] = {"", "a", "vmalloc", "a rather long text, longer than 24"};
-    static const char *const formats[] = {"%s",   "%10s",  "%-10s|", "%.3s", "%10.3s", "%-10.3s|",
+    static const char *const formats[] = {"%s",   "%10s",  "%-10s|", "%.3s",   "%10.3s", "%-10.3s|",
                                           "%.0s", "%.99s", "%5.s",   "x%sx%%", "%%%s"};
 
     (void)state;
@@ -173,10 +177,10 @@ static void test_huge_widths(void **state)
 /* What stands behind a bad conversion is text, too: nobody knows which argument belongs to it. */
 static void test_bad_conversions(void **state)
 {
-    static const char *const bad[] = {"%",   "%q",  "%5",   "%-",   "%.3",  "%l",    "%n",  "%f",
-                                      "%Lf", "%lc", "%ls",  "%hhs", "%lp",  "%5%",   "%*%", "%w",
-                                      "%\n", "%jd", "%td",  "% ",   "%#*q", "%zs",   "%b",  "%lll",
-                                      "%*.*", "%hhhd", "%llld", "%zzd", "%k%s%n", "%\x80"};
+    static const char *const bad[] = {
+        "%",    "%q",   "%5",  "%-",   "%.3",  "%l",    "%n",    "%f",   "%Lf",    "%lc",
+        "%ls",  "%hhs", "%lp", "%5%",  "%*%",  "%w",    "%\n",   "%jd",  "%td",    "% ",
+        "%#*q", "%zs",  "%b",  "%lll", "%*.*", "%hhhd", "%llld", "%zzd", "%k%s%n", "%\x80"};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -241,11 +245,14 @@ static void test_byte_sizes(void **state)
         u64 bytes;
         const char *text;
     } cases[] = {
-        {0, "0 B"}, {1, "1 B"}, {1023, "1023 B"}, {1024, "1 KiB"}, {1075, "1 KiB"}, {1076, "1.1 KiB"},
+        /* clang-format off */
+        {0, "0 B"}, {1, "1 B"}, {1023, "1023 B"}, {1024, "1 KiB"}, {1075, "1 KiB"},
+        {1076, "1.1 KiB"},
         {1536, "1.5 KiB"}, {4096, "4 KiB"}, {10240 - 52, "9.9 KiB"}, {10240 - 51, "10 KiB"},
         {MIB - 1, "1 MiB"}, {MIB - 51, "1 MiB"}, {MIB - 52, "1023.9 KiB"}, {MIB, "1 MiB"},
         {3 * MIB / 2, "1.5 MiB"}, {GIB, "1 GiB"}, {32 * TIB, "32 TiB"}, {1UL << 50, "1 PiB"},
         {1UL << 60, "1 EiB"}, {1UL << 63, "8 EiB"}, {~0UL, "16 EiB"}, {TIB + TIB / 4, "1.3 TiB"},
+        /* clang-format on */
     };
 
     (void)state;
@@ -265,6 +272,7 @@ static void test_parse_size(void **state)
         int result;
         u64 value;
     } cases[] = {
+        /* clang-format off */
         {"0", 0, 0}, {"1", 0, 1}, {"007", 0, 7}, {"4096", 0, 4096}, {"5p", 0, 5 * PAGE_SIZE},
         {"64K", 0, 64 * KIB}, {"64k", 0, 64 * KIB}, {"2M", 0, 2 * MIB}, {"3m", 0, 3 * MIB},
         {"1G", 0, GIB}, {"1g", 0, GIB}, {"32T", 0, 32 * TIB}, {"32t", 0, 32 * TIB}, {"0p", 0, 0},
@@ -282,6 +290,7 @@ static void test_parse_size(void **state)
         {"1Kp", -EINVAL, 0}, {"1P", -EINVAL, 0}, {"1q", -EINVAL, 0}, {"abc", -EINVAL, 0},
         {"12a", -EINVAL, 0}, {"1.5M", -EINVAL, 0}, {"0X10", -EINVAL, 0}, {"1\x80", -EINVAL, 0},
         {"99999999999999999999999999q", -EINVAL, 0}, {"0x10h", -EINVAL, 0}, {"@1", -EINVAL, 0},
+        /* clang-format on */
     };
 
     (void)state;

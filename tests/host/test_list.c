@@ -46,7 +46,8 @@ static void model_insert(struct model *model, unsigned at, struct item *item)
 static void model_remove(struct model *model, unsigned at)
 {
     model->count--;
-    memmove(&model->order[at], &model->order[at + 1], (model->count - at) * sizeof(model->order[0]));
+    memmove(&model->order[at], &model->order[at + 1],
+            (model->count - at) * sizeof(model->order[0]));
 }
 
 static unsigned model_find(const struct model *model, const struct item *item)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of the harness: the debug locks, the capture of panics and reports, and the software MMU with
- * its TLB must each show the fault that they are there to show. A world that notices nothing would
- * let every other host test pass.
+ * Tests of the harness: the debug locks, the capture of panics and reports, and the software MMU
+ * with its TLB must each show the fault that they are there to show. A world that notices nothing
+ * would let every other host test pass.
  */
 #include "tests/host/harness.h"
 
@@ -47,7 +47,8 @@ static void test_reports_are_counted(void **state)
     assert_int_equal(host_warnings(), 1);
 }
 
-/* What teardown must complain about. It prints its complaint; that is part of this test's output. */
+/* What teardown must complain about. It prints its complaint; that is part of this test's
+ * output. */
 static void test_leftovers_fail_a_test(void **state)
 {
     struct spinlock lock = SPINLOCK_INIT("leftover");
@@ -155,7 +156,8 @@ static void test_interrupts_and_locks(void **state)
     assert_int_equal(host_locks_held(), 0);
 }
 
-/* ---- memory and MMU --------------------------------------------------------------------------- */
+/* ---- memory and MMU
+ * --------------------------------------------------------------------------- */
 
 #define FRAME(n) ((n)*PAGE_SIZE)
 #define ROOT FRAME(1)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of the checker: rb_check() must find what is broken, and name the place. Every valid tree of
- * up to 8 nodes is damaged in one spot, in every way of a kind; after the damage is undone the same
- * tree must pass. An undetected damage fails the test, a hang would be a test timeout.
+ * Tests of the checker: rb_check() must find what is broken, and name the place. Every valid tree
+ * of up to 8 nodes is damaged in one spot, in every way of a kind; after the damage is undone the
+ * same tree must pass. An undetected damage fails the test, a hang would be a test timeout.
  */
 #include "tests/host/harness.h"
 
@@ -132,8 +132,8 @@ static void change_parents(unsigned n)
     }
 }
 
-/* Every child link to every other node of the tree: cycles, shared subtrees, a node as its own child,
- * the same child left and right. */
+/* Every child link to every other node of the tree: cycles, shared subtrees, a node as its own
+ * child, the same child left and right. */
 static void change_children(unsigned n)
 {
     for (unsigned i = 0; i < 2 * n; i++) {
@@ -260,14 +260,10 @@ static void test_problem_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        host_test(test_flipped_colour),
-        host_test(test_wrong_value),
-        host_test(test_wrong_parent),
-        host_test(test_wrong_child_and_cycles),
-        host_test(test_lost_child),
-        host_test(test_node_bound),
-        host_test(test_empty_tree),
-        host_test(test_second_erase),
+        host_test(test_flipped_colour), host_test(test_wrong_value),
+        host_test(test_wrong_parent),   host_test(test_wrong_child_and_cycles),
+        host_test(test_lost_child),     host_test(test_node_bound),
+        host_test(test_empty_tree),     host_test(test_second_erase),
         host_test(test_problem_names),
     };
 

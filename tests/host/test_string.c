@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernel's own string functions, compiled here under other names, against libc's. Every buffer is
- * a heap block of exactly the size that may be touched, so ASan sees one byte too many.
+ * The kernel's own string functions, compiled here under other names, against libc's. Every buffer
+ * is a heap block of exactly the size that may be touched, so ASan sees one byte too many.
  */
 #include "tests/host/harness.h"
 
@@ -151,7 +151,8 @@ static void test_strings(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 256; i++) {
-        char text[5] = {letters[i & 3], letters[i >> 2 & 3], letters[i >> 4 & 3], letters[i >> 6], 0};
+        char text[5] = {letters[i & 3], letters[i >> 2 & 3], letters[i >> 4 & 3], letters[i >> 6],
+                        0};
 
         texts[i] = malloc(libc_strlen(text) + 1);
         libc_memcpy(texts[i], text, libc_strlen(text) + 1);
@@ -165,7 +166,8 @@ static void test_strings(void **state)
         assert_null(strchr(texts[i], 'z'));
         assert_ptr_equal(strchr(texts[i], 0x100), libc_strchr(texts[i], 0x100));
         for (unsigned j = 0; j < 256; j++) {
-            assert_int_equal(sign(strcmp(texts[i], texts[j])), sign(libc_strcmp(texts[i], texts[j])));
+            assert_int_equal(sign(strcmp(texts[i], texts[j])),
+                             sign(libc_strcmp(texts[i], texts[j])));
             assert_ptr_equal(strstr(texts[i], texts[j]), libc_strstr(texts[i], texts[j]));
             for (size_t n = 0; n < 6; n++)
                 assert_int_equal(sign(strncmp(texts[i], texts[j], n)),
@@ -206,6 +208,7 @@ static void test_string_copy(void **state)
         char *to = malloc(size);
         bool fits = size >= sizeof(from);
 
+        libc_memset(to, 'z', size);
         assert_int_equal(string_copy(to, size, from), fits);
         assert_int_equal(libc_strlen(to), fits ? sizeof(from) - 1 : size - 1);
         assert_int_equal(libc_strncmp(to, from, size - 1), 0);
@@ -217,12 +220,9 @@ static void test_string_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        host_test(test_memcpy),
-        host_test(test_memmove),
-        host_test(test_memset),
-        host_test(test_memcmp_and_memory_not_equal),
-        host_test(test_strings),
-        host_test(test_limits_are_kept),
+        host_test(test_memcpy),      host_test(test_memmove),
+        host_test(test_memset),      host_test(test_memcmp_and_memory_not_equal),
+        host_test(test_strings),     host_test(test_limits_are_kept),
         host_test(test_string_copy),
     };
 
