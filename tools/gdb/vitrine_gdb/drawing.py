@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Colours, and lines for trees: only where GDB styles its output and speaks UTF-8."""
+import gdb
+
+CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+
+
+def styled():
+    try:
+        return bool(gdb.parameter("style enabled"))
+    except RuntimeError:
+        return False
+
+
+def paint(text, *names):
+    if not text or not names or not styled():
+        return text
+    return f"\x1b[{';'.join(CODES[name] for name in names)}m{text}\x1b[0m"
+
+
+def unicode_works():
+    charset = str(gdb.parameter("host-charset"))
+    return "UTF-8" in charset.upper()
+
+
+def branches(path):
+    """The lines in front of a node whose way from the root is path, e.g. "LRR"; rows are in order."""
+    left, right, bar = ("┌─ ", "└─ ", "│  ") if unicode_works() else (",- ", "`- ", "|  ")
+    out = ""
+    for above, here in zip(path, path[1:]):
+        out += bar if above != here else "   "
+    if path:
+        out += left if path[-1] == "L" else right
+    return out
