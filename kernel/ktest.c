@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The test runner: suites by name, their tests by file and line, results as nested KTAP 1. Each
+ * The test runner: suites by name, their tests in source order, results as nested KTAP 1. Each
  * test is bracketed: baseline counts before and after must agree, reports ("BUG: ...") must be as
  * many as the test announced, interrupts must be on. Diagnostics stand in front of the result line.
  * No lock: one CPU runs tests, from the shell or from the boot actions.
@@ -115,7 +115,7 @@ static bool matches(const struct ktest *test, const char *filter)
 static int compare_places(const struct ktest *a, const struct ktest *b)
 {
     int files = strcmp(a->file, b->file);
-    return files ? files : a->line - b->line;
+    return files ? files : a->order - b->order;
 }
 
 /* The first test of a suite behind `after` (NULL: the very first) that the filter takes, or NULL. */
@@ -231,17 +231,18 @@ static void run_one(const struct ktest *test, u64 number)
 
 static void run_suite(const char *suite, const char *filter, u64 number)
 {
-    u64 done = 0, failed_before = totals.failed;
+    u64 done = 0, planned = count_matches(suite, filter), failed_before = totals.failed;
 
     print(INDENT "KTAP version 1\n");
     print(INDENT "# Subtest: %s\n", suite);
-    print(INDENT "1..%lu\n", count_matches(suite, filter));
+    print(INDENT "1..%lu\n", planned);
     const struct ktest *test = test_after(suite, filter, NULL);
     while (test && !totals.interrupted) {
         run_one(test, ++done);
         totals.interrupted = console_interrupted();
         test = test_after(suite, filter, test);
     }
+    ASSERT(totals.interrupted || done == planned, "ran %lu of %lu tests", done, planned);
     bool ok = totals.failed == failed_before && !totals.interrupted;
     print("%s %lu %s\n", ok ? "ok" : "not ok", number, suite);
 }

@@ -14,8 +14,8 @@ struct ktest {
     const char *suite;
     const char *name;
     const char *(*run)(void);
-    const char *file; /* within a suite, tests run in the order of file and line: */
-    int line;         /* the compiler may lay tables out backwards */
+    const char *file; /* within a suite, tests run in the order of the source: the compiler may */
+    int order;        /* lay tables out backwards, and a macro has all its tests on one line */
 };
 
 /* KTEST(vmap, carve_ne) { ...; return NULL; } */
@@ -23,7 +23,7 @@ struct ktest {
     static const char *ktest_##suite_id##_##test_id(void);                                         \
     static const struct ktest ktest_entry_##suite_id##_##test_id __section(".table.ktest")         \
         __attribute__((used, aligned(8))) = {#suite_id, #test_id, ktest_##suite_id##_##test_id,    \
-                                             __FILE__, __LINE__};                                  \
+                                             __FILE__, __COUNTER__};                               \
     static const char *ktest_##suite_id##_##test_id(void)
 
 /* Leave the test with a formatted sentence (in a static buffer) unless cond holds. */
