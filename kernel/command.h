@@ -44,8 +44,18 @@ int command_run_words(int argc, char **argv);
 __noreturn void shell_run(void);
 
 /* ANSI colours, empty strings after color_enable(false) (`color=off`): "\x1b[32m" ... */
-enum color { COLOR_RESET, COLOR_BOLD, COLOR_DIM, COLOR_RED, COLOR_GREEN, COLOR_YELLOW, COLOR_BLUE,
-             COLOR_MAGENTA, COLOR_CYAN, COLOR_WHITE };
+enum color {
+    COLOR_RESET,
+    COLOR_BOLD,
+    COLOR_DIM,
+    COLOR_RED,
+    COLOR_GREEN,
+    COLOR_YELLOW,
+    COLOR_BLUE,
+    COLOR_MAGENTA,
+    COLOR_CYAN,
+    COLOR_WHITE
+};
 const char *color(enum color c);
 void color_enable(bool on);
 

@@ -11,8 +11,9 @@
 
 struct console {
     const char *name; /* "ttyS0", "vga", "fb" : the console= option names these */
-    void (*write)(struct console *self, const char *text, size_t length); /* any context, locked by printk */
-    bool enabled;     /* set by console_register() according to console= */
+    void (*write)(struct console *self, const char *text,
+                  size_t length); /* any context, locked by printk */
+    bool enabled;                 /* set by console_register() according to console= */
     struct console *next;
 };
 

@@ -41,8 +41,10 @@ size_t backtrace_capture_trap(const struct trap_frame *frame, vaddr_t *out, size
 void backtrace_print_trap(const struct trap_frame *frame);
 
 /* Linker-script edges, for everyone who needs the kernel's own extent. */
-extern u8 __boot_start[], __boot_end[], __kernel_start[], __kernel_end[], __text_start[], __text_end[];
-extern u8 __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[], __bss_end[];
+extern u8 __boot_start[], __boot_end[], __kernel_start[], __kernel_end[], __text_start[],
+    __text_end[];
+extern u8 __rodata_start[], __rodata_end[], __data_start[], __data_end[], __bss_start[],
+    __bss_end[];
 extern u8 __stacks_start[], __stacks_end[];
 
 #endif

@@ -13,12 +13,28 @@
 #define trap_from_user(frame) (((frame)->cs & 3) == 3)
 
 enum trap_vector {
-    TRAP_DIVIDE = 0, TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_BREAKPOINT = 3, TRAP_OVERFLOW = 4,
-    TRAP_BOUND = 5, TRAP_INVALID_OPCODE = 6, TRAP_NO_FPU = 7, TRAP_DOUBLE_FAULT = 8,
-    TRAP_INVALID_TSS = 10, TRAP_NO_SEGMENT = 11, TRAP_STACK = 12, TRAP_PROTECTION = 13,
-    TRAP_PAGE_FAULT = 14, TRAP_FPU = 16, TRAP_ALIGNMENT = 17, TRAP_MACHINE_CHECK = 18,
-    TRAP_SIMD = 19, TRAP_EXCEPTIONS = 32, /* 32..255: interrupts */
-    TRAP_IRQ_BASE = 32, TRAP_SPURIOUS = 255, TRAP_VECTORS = 256
+    TRAP_DIVIDE = 0,
+    TRAP_DEBUG = 1,
+    TRAP_NMI = 2,
+    TRAP_BREAKPOINT = 3,
+    TRAP_OVERFLOW = 4,
+    TRAP_BOUND = 5,
+    TRAP_INVALID_OPCODE = 6,
+    TRAP_NO_FPU = 7,
+    TRAP_DOUBLE_FAULT = 8,
+    TRAP_INVALID_TSS = 10,
+    TRAP_NO_SEGMENT = 11,
+    TRAP_STACK = 12,
+    TRAP_PROTECTION = 13,
+    TRAP_PAGE_FAULT = 14,
+    TRAP_FPU = 16,
+    TRAP_ALIGNMENT = 17,
+    TRAP_MACHINE_CHECK = 18,
+    TRAP_SIMD = 19,
+    TRAP_EXCEPTIONS = 32, /* 32..255: interrupts */
+    TRAP_IRQ_BASE = 32,
+    TRAP_SPURIOUS = 255,
+    TRAP_VECTORS = 256
 };
 
 /* As pushed by trap_entry.asm, lowest address first (static asserts in trap.c tie the offsets). */

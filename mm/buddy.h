@@ -26,9 +26,9 @@
 /* Allocation flags: the names students will meet in Linux. */
 typedef u32 gfp_t;
 #define GFP_KERNEL 0x0u
-#define GFP_ATOMIC 0x1u   /* may dip into the reserve; never waits (nothing here does, yet) */
-#define __GFP_ZERO 0x2u   /* content zeroed */
-#define __GFP_NOWARN 0x4u /* failure is expected: no warning */
+#define GFP_ATOMIC 0x1u    /* may dip into the reserve; never waits (nothing here does, yet) */
+#define __GFP_ZERO 0x2u    /* content zeroed */
+#define __GFP_NOWARN 0x4u  /* failure is expected: no warning */
 #define __GFP_NOFAULT 0x8u /* not subject to fault injection (tests' own bookkeeping) */
 
 struct buddy_area {
@@ -63,9 +63,9 @@ struct buddy {
     pfn_t start, end;   /* every managed PFN lies in [start, end) */
     struct spinlock lock;
     struct buddy_area areas[BUDDY_ORDERS];
-    u64 managed; /* pages given by buddy_add_range() */
-    u64 free;    /* pages in areas[] (not the per-CPU ones) */
-    u64 reserve; /* order-0 pages that only GFP_ATOMIC may take */
+    u64 managed;          /* pages given by buddy_add_range() */
+    u64 free;             /* pages in areas[] (not the per-CPU ones) */
+    u64 reserve;          /* order-0 pages that only GFP_ATOMIC may take */
     bool use_pcp, poison; /* poison: fill on free, verify on allocation (`page_poison=`) */
     u64 use_pages[4];     /* by enum page_use, kept by page_set_use(); [OTHER]: buddy_use_pages() */
     struct buddy_span spans[BUDDY_MAX_SPANS]; /* ascending, never touching */

@@ -10,7 +10,8 @@
 
 #include "lib/types.h"
 
-#define MEMMAP_USABLE 1 /* multiboot2 and E820 agree on this number; all others are not RAM for us */
+#define MEMMAP_USABLE                                                                              \
+    1 /* multiboot2 and E820 agree on this number; all others are not RAM for us */
 #define MEMMAP_MAX_RAW 1024
 #define MEMMAP_MAX_RANGES 512
 
@@ -29,7 +30,7 @@ struct memmap_range {
 struct memmap {
     struct memmap_range ranges[MEMMAP_MAX_RANGES]; /* ascending */
     unsigned count;
-    unsigned dropped;  /* raw entries or ranges that did not fit: reported, never silently used */
+    unsigned dropped; /* raw entries or ranges that did not fit: reported, never silently used */
     u64 usable_bytes;
 };
 

@@ -12,24 +12,25 @@
 #include "mm/layout.h"
 
 enum page_state {
-    PAGE_UNMANAGED = 0, /* hole, firmware, kernel image: never given out (zeroed memory says this) */
-    PAGE_FREE,          /* head of a free block of `order`, on the buddy's list of that order */
-    PAGE_FREE_TAIL,     /* inside a free block, not its head */
-    PAGE_PCP,           /* on a CPU's list of cached order-0 pages */
-    PAGE_USED,          /* head of an allocated block of `order` */
-    PAGE_USED_TAIL,     /* inside an allocated block, not its head */
+    PAGE_UNMANAGED =
+        0,          /* hole, firmware, kernel image: never given out (zeroed memory says this) */
+    PAGE_FREE,      /* head of a free block of `order`, on the buddy's list of that order */
+    PAGE_FREE_TAIL, /* inside a free block, not its head */
+    PAGE_PCP,       /* on a CPU's list of cached order-0 pages */
+    PAGE_USED,      /* head of an allocated block of `order` */
+    PAGE_USED_TAIL, /* inside an allocated block, not its head */
 };
 
 /* What a used page serves: the `pages`, `meminfo` and `whatis` views. */
 enum page_use { PAGE_USE_OTHER, PAGE_USE_TABLE, PAGE_USE_SLAB, PAGE_USE_VMALLOC, PAGE_USES };
 
 struct page {
-    u8 state;          /* enum page_state */
-    u8 order;          /* of the block; meaningful for heads */
-    u8 use;            /* enum page_use; meaningful while used */
-    u8 flags;          /* PAGE_FLAG_* */
+    u8 state; /* enum page_state */
+    u8 order; /* of the block; meaningful for heads */
+    u8 use;   /* enum page_use; meaningful while used */
+    u8 flags; /* PAGE_FLAG_* */
     union {
-        u32 refcount;  /* users of an allocated block; 0 while free */
+        u32 refcount; /* users of an allocated block; 0 while free */
         struct {
             u16 slab_inuse; /* PAGE_USE_SLAB: objects handed out */
             u16 slab_free;  /* PAGE_USE_SLAB: index of the first free object */

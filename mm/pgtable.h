@@ -24,8 +24,8 @@
 #define PTE_PCD (1UL << 4)
 #define PTE_A (1UL << 5)
 #define PTE_D (1UL << 6)
-#define PTE_PS (1UL << 7)       /* levels 1 and 2: a leaf */
-#define PTE_PAT_4K (1UL << 7)   /* level 0 */
+#define PTE_PS (1UL << 7)     /* levels 1 and 2: a leaf */
+#define PTE_PAT_4K (1UL << 7) /* level 0 */
 #define PTE_G (1UL << 8)
 #define PTE_PAT_HUGE (1UL << 12)
 #define PTE_NX (1UL << 63)
@@ -107,10 +107,10 @@ int pt_populate_top(struct pagetable *pt, vaddr_t start, vaddr_t end);
 struct pt_walk {
     pte_t *entry[PT_LEVELS]; /* by level; NULL below where the walk stopped */
     pte_t value[PT_LEVELS];
-    unsigned stopped_at;     /* level of the leaf, or of the entry that is not present */
+    unsigned stopped_at; /* level of the leaf, or of the entry that is not present */
     bool present;
-    unsigned leaf_shift;     /* 12, 21, 30 */
-    paddr_t physical;        /* of the very byte asked for */
+    unsigned leaf_shift;             /* 12, 21, 30 */
+    paddr_t physical;                /* of the very byte asked for */
     bool writable, executable, user; /* effective: all levels combined */
 };
 /* Any context (reads only; also inside a page fault). Returns walk->present. */

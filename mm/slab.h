@@ -21,11 +21,11 @@
 
 struct kmem_cache {
     const char *name;
-    u32 size;        /* bytes per object, as asked for */
-    u32 stride;      /* bytes from object to object */
+    u32 size;   /* bytes per object, as asked for */
+    u32 stride; /* bytes from object to object */
     u32 align;
-    u32 order;       /* pages per slab = 1 << order */
-    u32 per_slab;    /* objects per slab */
+    u32 order;    /* pages per slab = 1 << order */
+    u32 per_slab; /* objects per slab */
     bool poison;
     struct buddy *buddy;
     struct spinlock lock;
@@ -65,8 +65,8 @@ const char *kmem_cache_check(struct kmem_cache *cache);
 void slab_init(struct buddy *buddy); /* the kmalloc caches; once, after the buddy */
 void *kmalloc(u64 size, gfp_t gfp);  /* NULL for 0, too large, or no memory. Any context. */
 void *kzalloc(u64 size, gfp_t gfp);
-void kfree(const void *object);      /* NULL is allowed; foreign pointers are reported */
-u64 ksize(const void *object);       /* usable bytes; 0 for what kmalloc did not give */
+void kfree(const void *object); /* NULL is allowed; foreign pointers are reported */
+u64 ksize(const void *object);  /* usable bytes; 0 for what kmalloc did not give */
 
 /* Shrink all caches; how many pages went back. */
 u64 slab_shrink_all(void);
