@@ -132,6 +132,26 @@ static int unshare_leaf(struct vmap_oracle *oracle, u64 **slot)
     return 0;
 }
 
+/* Give back the pages that tell nothing any more, so that the oracle of an empty space is small. */
+static void trim(struct vmap_oracle *oracle, u64 first, u64 limit)
+{
+    for (u64 page = first; page < limit; page = align_down(page, MID_PAGES) + MID_PAGES) {
+        u64 ***mid = &oracle->root[page / MID_PAGES];
+        bool in_use = false;
+
+        for (u64 i = 0; *mid && i < FANOUT; i++) {
+            u64 **slot = &(*mid)[i];
+            if (*slot && !memory_not_equal(*slot, 0, PAGE_SIZE))
+                drop_leaf(oracle, slot);
+            in_use |= *slot != NULL;
+        }
+        if (*mid && !in_use) {
+            oracle->ops->free_page(oracle->ctx, *mid);
+            *mid = NULL;
+        }
+    }
+}
+
 /* Everything that a change of [first, limit) needs memory for; the meaning of no bit changes. */
 static int prepare(struct vmap_oracle *oracle, u64 first, u64 limit)
 {
@@ -158,8 +178,10 @@ static int set_pages(struct vmap_oracle *oracle, u64 first, u64 limit, bool used
 {
     u64 page = first;
 
-    if (prepare(oracle, first, limit))
+    if (prepare(oracle, first, limit)) {
+        trim(oracle, first, limit);
         return -ENOMEM;
+    }
     while (page < limit) {
         u64 **slot = leaf_slot(oracle, page);
 
@@ -173,6 +195,8 @@ static int set_pages(struct vmap_oracle *oracle, u64 first, u64 limit, bool used
         }
     }
     oracle->used_pages += used ? limit - first : first - limit;
+    if (!used)
+        trim(oracle, first, limit);
     return 0;
 }
 

@@ -219,6 +219,9 @@ static void oracle_of_32_tib(void **state)
     assert_true(vmap_oracle_lowest(oracle, TIB, PAGE_SIZE, vmalloc_base, vmalloc_base + VAST, &at));
     assert_int_equal(at, vmalloc_base + PAGE_SIZE);
     assert_int_equal(vmap_oracle_used_pages(oracle), 1);
+    assert_int_equal(oracle_pages, 3 + 2);
+    assert_int_equal(vmap_oracle_give(oracle, vmalloc_base, vmalloc_base + PAGE_SIZE), 0);
+    assert_int_equal(oracle_pages, 3); /* empty again, and as small as a new one */
     vmap_oracle_delete(oracle);
     assert_int_equal(oracle_pages, 0);
 }
@@ -236,6 +239,7 @@ static void oracle_without_memory(void **state)
     for (; vmap_oracle_take(oracle, first, last) == -ENOMEM; oracle_budget++) {
         assert_int_equal(vmap_oracle_used_pages(oracle), 0);
         assert_true(vmap_oracle_is_free(oracle, first, last));
+        assert_int_equal(oracle_pages, 3);
     }
     assert_int_equal(oracle_budget, 3 + 5); /* three directories and the two leaves at the edges */
     for (; vmap_oracle_give(oracle, vmalloc_base + 3 * GIB + PAGE_SIZE,

@@ -58,8 +58,9 @@ static const char *random_run(const struct vmap_design *design)
     return vmap_case_random(design, ktest_seed(), RANDOM_OPS);
 }
 
-#define COUNT_ONE(case_name) +1
-_Static_assert(0 VMAP_CASES(COUNT_ONE) == 22, "a case of VMAP_CASES does not run in the kernel");
+#define COUNT_ONE(case_name) count_##case_name,
+enum { VMAP_CASES(COUNT_ONE) CASE_COUNT };
+_Static_assert(CASE_COUNT == 22, "a case of VMAP_CASES does not run in the kernel");
 
 KTEST(vmap, random_against_the_oracle)
 {
