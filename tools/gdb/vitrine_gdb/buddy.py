@@ -72,8 +72,8 @@ B2 (no two free buddies) hold.
                 problems.append(f"B3: order {order}: counter {counted}, list {len(frames)}")
             free += len(frames) << order
             some = " ".join(f"{frame:#x}" for frame in frames[:SHOWN])
-            print(f"{order:5}  {len(frames):6}  {human(PAGE_SIZE << order):>8}  {some}"
-                  f"{' ...' if len(frames) > SHOWN else ''}")
+            more = " ..." if len(frames) > SHOWN else ""
+            print(f"{order:5}  {len(frames):6}  {human(PAGE_SIZE << order):>8}  {some}{more}".rstrip())
         if free != buddy["free"]:
             problems.append(f"B3: the lists hold {free} pages, the counter says {buddy['free']}")
         print(f"{plural(free, 'page')} free on these lists, {human(free * PAGE_SIZE)}")

@@ -38,17 +38,20 @@ class Area(Record):
         return self["rb_node.parent_color"] & ~1
 
     def vm(self):
-        """The struct vm_struct of a busy area, or None."""
+        """The struct vm_struct of a busy area, or None; a pointer that leads nowhere counts as none."""
         pointer = self["vm"] if self.kind == BUSY else 0
-        return Record("struct vm_struct", pointer) if pointer else None
+        try:
+            return Record("struct vm_struct", pointer) if pointer else None
+        except Sentence:
+            return None
 
     def __str__(self):
         return f"[{self.start:#x}, {self.end:#x})"
 
 
-def use_of(vm):
+def use_of(area, vm):
     if not vm:
-        return "vm_map_ram"
+        return "vm pointer not valid (yet)" if area["vm"] else "vm_map_ram"
     return " ".join(name for bit, name in VM_FLAGS.items() if vm["flags"] & bit) or "reserved"
 
 

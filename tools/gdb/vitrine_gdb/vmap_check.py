@@ -125,12 +125,15 @@ def command_check(words):
         if law in ("V2", "V3") and not space.has_trees:
             print(f"  {law}  {paint('none  ', 'dim')}  {LAWS[law]}: {space.design} has no tree")
             continue
+        verdict = paint("BROKEN", "red")
         try:
             wrong = check(space)
         except Sentence as sentence:
             wrong = str(sentence)
+            if law not in ("V1", "V2"):  # these two are about the links, and links were the trouble
+                verdict = paint("?     ", "yellow")
         broken += wrong is not None
-        verdict = paint("BROKEN", "red") if wrong else paint("ok    ", "green")
+        verdict = verdict if wrong else paint("ok    ", "green")
         print(f"  {law}  {verdict}  {LAWS[law]}" + (f"\n              {wrong}" if wrong else ""))
     if broken and space.locked:
         print("the space's lock is held: an operation is under way, and may restore them")

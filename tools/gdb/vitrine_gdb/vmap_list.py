@@ -29,7 +29,7 @@ def describe(area, vm):
         return ""
     caller = symbolise(vm["caller"]) if vm else caller_name(area["caller"])
     pages = f"{plural(vm['nr_pages'], 'page')} " if vm else ""
-    return f"{pages}{use_of(vm)}  {caller}"
+    return f"{pages}{use_of(area, vm)}  {caller}"
 
 
 def show_range(start, end, area):
@@ -97,7 +97,7 @@ def show_at(space, address):
     else:
         vm = area.vm()
         guard = guard_of(area, vm)
-        print(f"area     {area} {use_of(vm)}, {human(area.size)} with its guard, vmap_area at "
+        print(f"area     {area} {use_of(area, vm)}, {human(area.size)} with its guard, vmap_area at "
               f"{area.address:#x}")
         print(f"owner    {symbolise(vm['caller']) if vm else caller_name(area['caller'])}")
         offset = address - area.start

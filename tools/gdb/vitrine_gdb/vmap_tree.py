@@ -5,11 +5,12 @@
 the memory as it is and marks its way: which node is asked when, which subtree is pruned and why.
 """
 from .drawing import branches, paint
-from .kernel import PAGE_SIZE, Sentence, caller_name, evaluate, human, memory, plural
+from .kernel import MAX_NODES, PAGE_SIZE, Sentence, caller_name, evaluate, human, memory, plural
 from .spaces import LAZY, Area, Space
 
 MAX_DEPTH = 64
 MAX_ROWS = 255
+NO_END = "the search does not end: the tree is broken, ask `vmap check`"
 SUFFIXES = {"K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -112,6 +113,8 @@ class Search:
     def __init__(self, space, size, align):
         self.space, self.size, self.align = space, size, align
         self.notes, self.steps, self.start = {}, 0, None
+        # Each node is entered from above once and from its left side once.
+        self.limit = 2 * min(space.stat("free_extents"), MAX_NODES) + MAX_DEPTH
 
     def note(self, node, text):
         self.notes[node] = self.notes.get(node, "") + text
@@ -122,16 +125,18 @@ class Search:
 
     def climb(self, area):
         node, parent = area.node, area.parent
-        while parent and node == Area.of_node(parent)["rb_node.right"]:
+        for _ in range(MAX_DEPTH):
+            if not parent or node != Area.of_node(parent)["rb_node.right"]:
+                return parent
             node, parent = parent, Area.of_node(parent).parent
-        return parent
+        raise Sentence(NO_END)
 
     def run(self):
         node, left_done = self.space.root(False), False
         while node:
             self.steps += 1
-            if self.steps > 100_000:
-                raise Sentence("the search does not end: the tree is broken, ask `vmap check`")
+            if self.steps > self.limit:
+                raise Sentence(NO_END)
             area = Area.of_node(node)
             left, right = area["rb_node.left"], area["rb_node.right"]
             if not left_done and max_of(left) >= self.size and self.space.start < area.start:
