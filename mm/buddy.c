@@ -14,6 +14,9 @@
 #include "lib/failpoint.h"
 #include "mm/buddy_internal.h"
 
+#define PAGE_STRUCT_SHIFT 5
+_Static_assert(sizeof(struct page) == 1 << PAGE_STRUCT_SHIFT, "the fast path divides by shifting");
+
 void buddy_init(struct buddy *buddy, const char *name, struct page *pages, pfn_t start, pfn_t end)
 {
     *buddy = (struct buddy){.name = name, .pages = pages, .start = start, .end = end};
@@ -60,6 +63,10 @@ static bool add_span(struct buddy *buddy, pfn_t start, pfn_t end)
         buddy->span_count -= last - i - 1;
     }
     buddy->spans[i] = (struct buddy_span){start, end};
+    if (end - start > buddy->main_frames) {
+        buddy->main_start = start;
+        buddy->main_frames = end - start;
+    }
     return true;
 }
 
@@ -183,11 +190,10 @@ static void refill(struct buddy *buddy, struct buddy_cpu *cpu, gfp_t gfp)
         struct page *page;
         if (!buddy_above_reserve(buddy, gfp, 0) || !(page = buddy_take_block(buddy, 0)))
             break;
-        page->state = PAGE_PCP;
+        page->header = PAGE_HEADER(PAGE_PCP, page->flags, 0);
         list_add_tail(&page->link, &cpu->pages);
         cpu->count++;
     } while (cpu->count < PCP_BATCH && buddy_above_reserve(buddy, GFP_KERNEL, 0));
-    cpu->refills++;
     spin_unlock(&buddy->lock);
 }
 
@@ -205,38 +211,100 @@ static void drain_pages(struct buddy *buddy, struct buddy_cpu *cpu, u32 n)
     spin_unlock(&buddy->lock);
 }
 
-struct page *buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, vaddr_t caller)
+u64 buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
 {
-    struct page *page = NULL;
+    u64 done = 0, hits = 0;
+    u64 flags = irq_save();
+    struct buddy_cpu *cpu = &buddy->cpu[cpu_id()];
+    bool refilled = false;
+
+    while (done < n && (cpu->count || !refilled)) {
+        if (!cpu->count) {
+            refill(buddy, cpu, gfp);
+            refilled = true;
+            hits = done;
+            continue;
+        }
+        struct page *page = list_entry(cpu->pages.next, struct page, link);
+        list_del(&page->link);
+        cpu->count--;
+        buddy_mark_used(page, 0, caller);
+        out[done++] = page;
+    }
+    if (!refilled)
+        hits = done;
+    cpu->hits += hits;
+    cpu->refills += done - hits;
+    irq_restore(flags);
+    return done;
+}
+
+void buddy_pcp_free(struct buddy *buddy, struct page *const *pages, u64 n)
+{
     u64 flags = irq_save();
     struct buddy_cpu *cpu = &buddy->cpu[cpu_id()];
 
-    if (likely(cpu->count))
-        cpu->hits++;
-    else
-        refill(buddy, cpu, gfp);
-    if (likely(cpu->count)) {
-        page = list_entry(cpu->pages.next, struct page, link);
-        list_del(&page->link);
+    for (u64 i = 0; i < n; i++) {
+        pages[i]->state = PAGE_PCP;
+        list_add(&pages[i]->link, &cpu->pages);
+    }
+    cpu->frees += n;
+    cpu->count += (u32)n;
+    while (cpu->count > PCP_HIGH)
+        drain_pages(buddy, cpu, PCP_BATCH);
+    irq_restore(flags);
+}
+
+/*
+ * The two fast paths below are the same two functions when all goes well, in some forty instructions
+ * each: one page, no special wishes, content that needs no work. They look at everything first, so
+ * that "no" leaves no trace and the slow path starts from the beginning.
+ */
+
+/* The page that was freed last: its content may still be in a cache. NULL: not that simple. */
+static inline struct page *pcp_alloc_fast(struct buddy *buddy, vaddr_t caller)
+{
+    u64 flags = irq_save();
+    struct buddy_cpu *cpu = &buddy->cpu[cpu_id()];
+    struct list_head *link = cpu->pages.next, *next = link->next;
+    struct page *page = list_entry(link, struct page, link);
+
+    if (likely(cpu->count && page->header == HEADER_PCP)) {
+        ASSERT(next->prev == link, "per-CPU list corrupted behind %p", (void *)page);
+        cpu->pages.next = next;
+        next->prev = &cpu->pages;
         cpu->count--;
-        cpu->allocs++;
-        buddy_mark_used(page, 0, caller);
+        cpu->hits++;
+        page->header = HEADER_USED;
+        page->alloc_caller = caller_pack(caller);
+    } else {
+        page = NULL;
     }
     irq_restore(flags);
     return page;
 }
 
-void buddy_pcp_free(struct buddy *buddy, struct page *page)
+/* False: not that simple, nothing done. */
+static inline bool pcp_free_fast(struct buddy *buddy, struct page *page, vaddr_t caller)
 {
+    /* Divided by rotating: the remainder, which must be 0, lands on top and makes the PFN absurd. */
+    u64 offset = (u64)page - (u64)buddy->pages;
+    pfn_t pfn = offset >> PAGE_STRUCT_SHIFT | offset << (64 - PAGE_STRUCT_SHIFT);
+    if (pfn - buddy->main_start >= buddy->main_frames || page->header != HEADER_USED)
+        return false;
+
     u64 flags = irq_save();
     struct buddy_cpu *cpu = &buddy->cpu[cpu_id()];
-
-    page->state = PAGE_PCP;
-    list_add(&page->link, &cpu->pages);
-    cpu->frees++;
-    if (unlikely(++cpu->count > PCP_HIGH))
-        drain_pages(buddy, cpu, PCP_BATCH);
+    bool room = cpu->count < PCP_HIGH;
+    if (likely(room)) {
+        page->header = HEADER_PCP;
+        page->free_caller = caller_pack(caller);
+        list_add(&page->link, &cpu->pages);
+        cpu->count++;
+        cpu->frees++;
+    }
     irq_restore(flags);
+    return room;
 }
 
 void buddy_drain_this_cpu(struct buddy *buddy)
@@ -275,23 +343,26 @@ static struct page *block_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, 
     return page;
 }
 
-static inline struct page *try_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller)
+static struct page *try_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller)
 {
+    struct page *page;
+
     if (order == 0 && buddy->use_pcp)
-        return buddy_pcp_alloc(buddy, gfp, caller);
+        return buddy_pcp_alloc(buddy, gfp, 1, &page, caller) ? page : NULL;
     return block_alloc(buddy, gfp, order, caller);
 }
 
-struct page *buddy_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller)
+static __noinline struct page *alloc_slow(struct buddy *buddy, gfp_t gfp, unsigned order,
+                                          vaddr_t caller)
 {
-    if (unlikely(order > MAX_ORDER))
+    if (order > MAX_ORDER)
         return NULL;
     if (!(gfp & __GFP_NOFAULT) && should_fail(FAIL_PAGE)) {
         buddy_failed(buddy, gfp | __GFP_NOWARN, order, caller);
         return NULL;
     }
     struct page *page = try_alloc(buddy, gfp, order, caller);
-    if (unlikely(!page)) {
+    if (!page) {
         /* Single pages that wait on our list may complete the block that is missing. */
         buddy_drain_this_cpu(buddy);
         page = try_alloc(buddy, gfp, order, caller);
@@ -300,21 +371,43 @@ struct page *buddy_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t
             return NULL;
         }
     }
-    if (unlikely(order > 0 || page->flags || (gfp & __GFP_ZERO)))
-        buddy_prepare_content(buddy, page, order, gfp);
+    buddy_prepare_content(buddy, page, order, gfp);
     return page;
 }
 
-void buddy_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller)
+struct page *buddy_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller)
 {
-    if (unlikely(!buddy_begin_free(buddy, page, order, caller)))
-        return;
-    if (likely(order == 0 && buddy->use_pcp)) {
-        buddy_pcp_free(buddy, page);
-        return;
+    if (likely(order == 0 && buddy->use_pcp && !fail_armed && !(gfp & __GFP_ZERO))) {
+        struct page *page = pcp_alloc_fast(buddy, caller);
+        if (likely(page))
+            return page;
     }
+    return alloc_slow(buddy, gfp, order, caller);
+}
+
+static void block_free(struct buddy *buddy, struct page *page, unsigned order)
+{
     u64 flags = spin_lock_irqsave(&buddy->lock);
     buddy->stats.frees[order]++;
     buddy_put_block(buddy, page, order);
     spin_unlock_irqrestore(&buddy->lock, flags);
+}
+
+static __noinline void free_slow(struct buddy *buddy, struct page *page, unsigned order,
+                                 vaddr_t caller)
+{
+    if (!buddy_begin_free(buddy, page, order, caller))
+        return;
+    if (order == 0 && buddy->use_pcp)
+        buddy_pcp_free(buddy, &page, 1);
+    else
+        block_free(buddy, page, order);
+}
+
+void buddy_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller)
+{
+    if (likely(order == 0 && buddy->use_pcp && !buddy->poison) &&
+        likely(pcp_free_fast(buddy, page, caller)))
+        return;
+    free_slow(buddy, page, order, caller);
 }

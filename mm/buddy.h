@@ -39,9 +39,9 @@ struct buddy_area {
 struct buddy_cpu {
     struct list_head pages; /* PAGE_PCP pages, most recently freed first */
     u32 count;
-    u64 hits, refills, drains;
-    u64 allocs, frees; /* pages that came from and went to this list */
-};
+    u64 hits, refills, drains; /* pages that were waiting / came after a refill; drains: times */
+    u64 frees;                 /* pages put onto the list by buddy_free() */
+} __aligned(64);
 
 /*
  * Frames whose struct page may be read: what buddy_add_range() was given, rounded outward to whole
@@ -70,6 +70,7 @@ struct buddy {
     u64 use_pages[4];     /* by enum page_use, kept by page_set_use(); [OTHER]: buddy_use_pages() */
     struct buddy_span spans[BUDDY_MAX_SPANS]; /* ascending, never touching */
     u32 span_count;
+    pfn_t main_start, main_frames; /* the largest span: most questions end here */
     struct buddy_cpu cpu[MAX_CPUS];
     struct buddy_stats stats;
 };

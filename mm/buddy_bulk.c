@@ -48,33 +48,42 @@ static u64 pages_before_fault(gfp_t gfp, u64 n)
 }
 
 /*
- * 1. The largest block that still fits into what is missing; a last odd page from this CPU's list.
+ * 1. A small request, and what is odd at the end of a large one, from this CPU's list, where
+ *    buddy_free_bulk() puts pages back; else the largest block that fits into what is missing.
  * 2. When there is nothing: give this CPU's cached pages back and try once more, then be content.
  */
 static u64 take_pages(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
 {
-    bool drained = false;
+    bool drained = false, few = n <= PCP_BATCH && buddy->use_pcp;
     u64 done = 0;
 
     while (done < n) {
         unsigned order = (unsigned)min_u64(ilog2(n - done), MAX_ORDER);
-        struct page *page = order == 0 && buddy->use_pcp ? buddy_pcp_alloc(buddy, gfp, caller)
-                                                         : take_largest(buddy, gfp, &order, caller);
-        if (!page && drained)
+        u64 got = 0;
+        if (few || (order == 0 && buddy->use_pcp)) {
+            got = buddy_pcp_alloc(buddy, gfp, n - done, out + done, caller);
+        } else {
+            struct page *head = take_largest(buddy, gfp, &order, caller);
+            for (; head && got < 1UL << order; got++)
+                out[done + got] = head + got;
+        }
+        done += got;
+        if (got == 0 && drained)
             break;
-        if (!page) {
+        if (got == 0) {
             buddy_drain_this_cpu(buddy);
             drained = true;
-            continue;
         }
-        for (u64 i = 0; i < 1UL << order; i++)
-            out[done++] = &page[i];
     }
     return done;
 }
 
 u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
 {
+    if (n == 1) {
+        out[0] = buddy_alloc(buddy, gfp, 0, caller);
+        return out[0] != NULL;
+    }
     u64 allowed = pages_before_fault(gfp, n);
     u64 done = take_pages(buddy, gfp, allowed, out, caller);
 
@@ -86,8 +95,22 @@ u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, v
     return done;
 }
 
-/* Up to FREE_CHUNK pages; those that are refused stay as they are. */
-static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller)
+/* Pages that came as one block often go as one block: the largest that starts with pages[0]. */
+static unsigned block_order(const struct buddy *buddy, struct page *const *pages, u64 n)
+{
+    pfn_t pfn = buddy_pfn(buddy, pages[0]);
+    unsigned order = 0;
+    u64 run = 1;
+
+    while (run < n && pages[run] == pages[0] + run)
+        run++;
+    while (order < MAX_ORDER && (2UL << order) <= run && is_aligned(pfn, 2UL << order))
+        order++;
+    return order;
+}
+
+/* Up to FREE_CHUNK pages, home or to this CPU; those that are refused stay as they are. */
+static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, bool home, vaddr_t caller)
 {
     struct page *accepted[FREE_CHUNK];
     u64 count = 0;
@@ -95,9 +118,15 @@ static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t 
     for (u64 i = 0; i < n; i++)
         if (buddy_begin_free(buddy, pages[i], 0, caller))
             accepted[count++] = pages[i];
+    if (!home) {
+        buddy_pcp_free(buddy, accepted, count);
+        return;
+    }
     u64 flags = spin_lock_irqsave(&buddy->lock);
-    for (u64 i = 0; i < count; i++)
-        buddy_put_block(buddy, accepted[i], 0);
+    for (u64 i = 0, order; i < count; i += 1UL << order) {
+        order = block_order(buddy, accepted + i, count - i);
+        buddy_put_block(buddy, accepted[i], (unsigned)order);
+    }
     buddy->stats.frees[0] += count;
     spin_unlock_irqrestore(&buddy->lock, flags);
 }
@@ -105,13 +134,10 @@ static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t 
 /* A few pages are likely to be wanted again soon and stay with this CPU; many go home and merge. */
 void buddy_free_bulk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller)
 {
-    if (n <= PCP_BATCH && buddy->use_pcp) {
-        for (u64 i = 0; i < n; i++)
-            buddy_free(buddy, pages[i], 0, caller);
-        return;
-    }
+    bool home = n > PCP_BATCH || !buddy->use_pcp;
+
     for (u64 done = 0; done < n; done += FREE_CHUNK)
-        free_chunk(buddy, pages + done, min_u64(FREE_CHUNK, n - done), caller);
+        free_chunk(buddy, pages + done, min_u64(FREE_CHUNK, n - done), home, caller);
 }
 
 void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned order)

@@ -64,28 +64,19 @@ void buddy_failed(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller
 
 /* ---- frees that are refused ------------------------------------------------------------------ */
 
-/* `offset` is what the pointer really is: it need not point at a struct page at all. */
-static bool is_our_page(const struct buddy *buddy, const struct page *page, pfn_t *pfn)
+bool buddy_begin_free_slow(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller)
 {
-    u64 offset = (u64)page - (u64)buddy->pages;
-    *pfn = offset / sizeof(struct page);
-    return offset % sizeof(struct page) == 0 && buddy_covers(buddy, *pfn);
-}
-
-bool buddy_begin_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller)
-{
-    pfn_t pfn;
-
-    if (unlikely(!is_our_page(buddy, page, &pfn) || page->state != PAGE_USED ||
-                 page->order != order || page->refcount != 1 || page->use == PAGE_USE_SLAB)) {
+    if (unlikely(!buddy_is_page(buddy, page) || page->state != PAGE_USED || page->order != order ||
+                 page->refcount != 1 || page->use == PAGE_USE_SLAB)) {
         buddy_report_bad_free(buddy, page, order, caller);
         return false;
     }
-    if (unlikely(page->use))
+    if (page->use != PAGE_USE_OTHER)
         page_set_use(buddy, page, PAGE_USE_OTHER);
     page->refcount = 0;
+    page->flags = 0;
     page->free_caller = caller_pack(caller);
-    if (unlikely(buddy->poison))
+    if (buddy->poison)
         poison_block(buddy, page, order, caller);
     return true;
 }
@@ -115,9 +106,9 @@ static void report_used_page(const struct buddy *buddy, const struct page *page,
 void buddy_report_bad_free(const struct buddy *buddy, const struct page *page, unsigned order,
                            vaddr_t caller)
 {
-    pfn_t pfn;
+    pfn_t pfn = ((u64)page - (u64)buddy->pages) / sizeof(struct page);
 
-    if (!is_our_page(buddy, page, &pfn)) {
+    if (!buddy_is_page(buddy, page)) {
         port_report("free of %p (pfn %#lx) by %pS: not a page that buddy %s manages",
                     (const void *)page, pfn, (void *)caller, buddy->name);
         return;

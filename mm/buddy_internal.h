@@ -31,18 +31,36 @@ static inline bool buddy_above_reserve(const struct buddy *buddy, gfp_t gfp, uns
     return (gfp & GFP_ATOMIC) || buddy->free >= buddy->reserve + (1UL << order);
 }
 
-/* One order-0 page from this CPU's list, refilled when empty, state USED; NULL. */
-struct page *buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, vaddr_t caller);
-void buddy_pcp_free(struct buddy *buddy, struct page *page);
+/* Up to n single pages from this CPU's list, refilled once when it runs dry, state USED; how many. */
+u64 buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller);
+
+/* Second half of a free: pages that buddy_begin_free() has accepted go onto this CPU's list. */
+void buddy_pcp_free(struct buddy *buddy, struct page *const *pages, u64 n);
 void buddy_drain_this_cpu(struct buddy *buddy);
 
+/* A single page as most of them are while used / while on a per-CPU list. */
+#define HEADER_USED PAGE_HEADER(PAGE_USED, 0, 1)
+#define HEADER_PCP PAGE_HEADER(PAGE_PCP, 0, 0)
+
+/* PAGE_FLAG_POISONED stays until the content has been verified. */
 static inline void buddy_mark_used(struct page *page, unsigned order, vaddr_t caller)
 {
-    page->state = PAGE_USED;
-    page->order = (u8)order;
-    page->use = PAGE_USE_OTHER;
-    page->refcount = 1;
+    page->header = PAGE_HEADER(PAGE_USED, page->flags, 1) | (u64)order << 8;
     page->alloc_caller = caller_pack(caller);
+}
+
+/* buddy_covers() for the hot paths: the largest span first. */
+static inline bool buddy_covers_fast(const struct buddy *buddy, pfn_t pfn)
+{
+    return likely(pfn - buddy->main_start < buddy->main_frames) || buddy_covers(buddy, pfn);
+}
+
+/* `page` need not point at a struct page at all: is it one of ours? */
+static inline bool buddy_is_page(const struct buddy *buddy, const struct page *page)
+{
+    u64 offset = (u64)page - (u64)buddy->pages;
+    return offset % sizeof(struct page) == 0 &&
+           buddy_covers_fast(buddy, offset / sizeof(struct page));
 }
 
 /* Content of a block that is about to be handed out: poison verified, zeroed when asked for. */
@@ -56,7 +74,18 @@ void buddy_failed(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller
  * poison it. Afterwards refcount is 0, so that a second free of the same page is noticed even before
  * the page has reached a list.
  */
-bool buddy_begin_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller);
+bool buddy_begin_free_slow(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller);
+
+static inline bool buddy_begin_free(struct buddy *buddy, struct page *page, unsigned order,
+                                    vaddr_t caller)
+{
+    if (unlikely(order != 0 || buddy->poison || !buddy_is_page(buddy, page) ||
+                 page->header != HEADER_USED))
+        return buddy_begin_free_slow(buddy, page, order, caller);
+    page->header = PAGE_HEADER(PAGE_USED, 0, 0);
+    page->free_caller = caller_pack(caller);
+    return true;
+}
 
 /* Explain why a free was refused. */
 void buddy_report_bad_free(const struct buddy *buddy, const struct page *page, unsigned order,

@@ -68,7 +68,7 @@ struct buddy_stats buddy_stats_read(const struct buddy *buddy)
 {
     struct buddy_stats stats = buddy->stats;
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
-        stats.allocs[0] += buddy->cpu[cpu].allocs;
+        stats.allocs[0] += buddy->cpu[cpu].hits + buddy->cpu[cpu].refills;
         stats.frees[0] += buddy->cpu[cpu].frees;
     }
     return stats;

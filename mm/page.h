@@ -25,16 +25,21 @@ enum page_state {
 enum page_use { PAGE_USE_OTHER, PAGE_USE_TABLE, PAGE_USE_SLAB, PAGE_USE_VMALLOC, PAGE_USES };
 
 struct page {
-    u8 state; /* enum page_state */
-    u8 order; /* of the block; meaningful for heads */
-    u8 use;   /* enum page_use; meaningful while used */
-    u8 flags; /* PAGE_FLAG_* */
     union {
-        u32 refcount; /* users of an allocated block; 0 while free */
         struct {
-            u16 slab_inuse; /* PAGE_USE_SLAB: objects handed out */
-            u16 slab_free;  /* PAGE_USE_SLAB: index of the first free object */
+            u8 state; /* enum page_state */
+            u8 order; /* of the block; meaningful for heads */
+            u8 use;   /* enum page_use; meaningful while used */
+            u8 flags; /* PAGE_FLAG_* */
+            union {
+                u32 refcount; /* users of an allocated block; 0 while free */
+                struct {
+                    u16 slab_inuse; /* PAGE_USE_SLAB: objects handed out */
+                    u16 slab_free;  /* PAGE_USE_SLAB: index of the first free object */
+                };
+            };
         };
+        u64 header; /* the same eight bytes, compared and written at once on the fast paths */
     };
     struct list_head link; /* buddy free list, per-CPU list, or the slab's list */
     union {
@@ -46,6 +51,10 @@ struct page {
     };
 };
 _Static_assert(sizeof(struct page) == 32, "struct page must stay 32 bytes: 0.8 % of RAM");
+
+/* The header of a single page that serves nothing in particular. */
+#define PAGE_HEADER(state, flags, refcount)                                                        \
+    ((u64)(state) | (u64)(flags) << 24 | (u64)(refcount) << 32)
 
 #define PAGE_FLAG_POISONED 1u /* content is PAGE_POISON and must still be so when handed out */
 #define PAGE_FLAG_KMALLOC 2u  /* head of a block that kmalloc() gave as a whole */

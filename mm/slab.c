@@ -115,6 +115,7 @@ static void *unchain_object(struct kmem_cache *cache, struct page *head)
         return NULL;
     }
     head->slab_free = (u16)slab_next(object);
+    *(u64 *)object = 0; /* break the seal: the object is not free any more */
     head->slab_inuse++;
     cache->in_use++;
     return object;
