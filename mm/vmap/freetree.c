@@ -163,7 +163,7 @@ static struct rb_node *climb(struct rb_node *node)
  * skips what cannot fit.
  *   1. Left first, if something there is large enough, and not all of it lies below lo.
  *   2. Then this node itself. Coming in address order, the first fit is the lowest (V7).
- *   3. A node that starts at or above hi ends the search: all that follow are higher still.
+ *   3. A node that reaches up to hi ends the search: all that follow lie above it.
  *   4. Then right, if something there is large enough.
  *   5. Otherwise climb, to the first ancestor that has this subtree on its left; go on with 2 there.
  * No subtree is entered twice, so the search is O(log f) when size alone decides. A large enough
@@ -194,7 +194,7 @@ static struct vmap_area *find_vmap_lowest_match(struct vmap_space *space, u64 si
             match = va;
             break;
         }
-        if (va->va_start >= hi)
+        if (va->va_end >= hi)
             break;
         left_is_done = get_subtree_max_size(node->right) < size;
         node = left_is_done ? climb(node) : node->right;

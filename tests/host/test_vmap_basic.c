@@ -149,6 +149,42 @@ static void cited_operation(void **state)
     close_space();
 }
 
+/* What the contract of struct vmap_design promises to alloc(), whatever the caller of the space says. */
+static int strict_alloc(struct vmap_space *s, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                        struct vmap_area **out)
+{
+    assert_true(size > 0 && is_aligned(size, PAGE_SIZE) && size <= hi - lo);
+    assert_true(is_power_of_two(align) && align >= PAGE_SIZE);
+    assert_true(lo >= s->start && lo < hi && hi <= s->end);
+    return vmap_vmlist.alloc(s, size, align, lo, hi, out);
+}
+
+static void designs_see_clean_requests(void **state)
+{
+    static const u64 values[] = {
+        0,    1,        PAGE_SIZE,        3 * PAGE_SIZE, BASE - PAGE_SIZE,
+        BASE, BASE + 1, BASE + PAGE_SIZE, BASE + MIB,    BASE + MIB + PAGE_SIZE,
+        MIB,  2 * MIB,  NOWHERE,          1UL << 63,     ~0UL};
+    enum { N = ARRAY_SIZE(values) };
+    struct vmap_design strict = vmap_vmlist;
+    struct vmap_area *area;
+    u64 fits = 0;
+
+    strict.alloc = strict_alloc;
+    assert_int_equal(open_space(&strict, BASE, BASE + MIB), 0);
+    for (unsigned i = 0; i < N * N * N * N; i++) {
+        u64 size = values[i % N], align = values[i / N % N];
+        vaddr_t lo = values[i / N / N % N], hi = values[i / N / N / N];
+
+        if (vmap_space_alloc(&space, size, align, lo, hi, 0, &area))
+            continue;
+        fits++;
+        vmap_space_free(&space, area);
+    }
+    assert_true(fits > 10);
+    close_space();
+}
+
 /* ---- the oracle by itself ------------------------------------------------------------------- */
 
 #define VAST (32 * TIB)
@@ -307,6 +343,7 @@ int main(void)
         host_test(lost_descriptor),
         host_test(overlapping_free),
         host_test(cited_operation),
+        host_test(designs_see_clean_requests),
         host_test(oracle_against_bytes),
         host_test(oracle_of_32_tib),
         host_test(oracle_without_memory),

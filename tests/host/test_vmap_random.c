@@ -110,6 +110,11 @@ static __printf(1, 2) bool differs(const char *format, ...)
     return false;
 }
 
+static const char *result(int error)
+{
+    return error ? errno_name(error) : "success";
+}
+
 /* What a failed operation must leave as it was. */
 struct outline {
     u64 busy_areas, busy_bytes, free_extents, free_bytes, nodes;
@@ -151,7 +156,7 @@ static bool do_alloc(const struct step *step)
         injected = step->fail_node && fail_count(FAIL_NODE);
         fail_disarm(FAIL_NODE);
         if (error != (injected ? -ENOMEM : room ? 0 : -ENOSPC))
-            return differs("%s: answers %s, the oracle finds %s%#lx", name, errno_name(error),
+            return differs("%s: answers %s, the oracle finds %s%#lx", name, result(error),
                            room ? "room at " : "no room, ", lowest);
         if (error && !unchanged(subject, &before))
             return false;
@@ -195,7 +200,7 @@ static bool do_resize(const struct step *step)
 
         if (error != expected)
             return differs("%s: resize answers %s, not %s", subject->space.design->name,
-                           errno_name(error), errno_name(expected));
+                           result(error), result(expected));
         if (error && !unchanged(subject, &before))
             return false;
     }
@@ -368,30 +373,42 @@ static void random_traces(u64 seed, u64 ops)
                   seed);
 }
 
+/* `percent` of all operations, in one shape of space. */
+static void run_shape(const struct shape *which, u64 default_seed, u64 percent)
+{
+    shape = which;
+    random_traces(from_environment("VMAP_RANDOM_SEED", default_seed),
+                  from_environment("VMAP_RANDOM_OPS", DEFAULT_OPS) * percent / 100);
+}
+
 /* Small spaces are crowded: most operations are decided by neighbours. Checked after each one. */
 static void crowded_space(void **state)
 {
     static const struct shape crowded = {40, 12, 5, 1};
-    u64 ops = from_environment("VMAP_RANDOM_OPS", DEFAULT_OPS);
 
-    shape = &crowded;
-    random_traces(from_environment("VMAP_RANDOM_SEED", 1), ops - ops / 10);
+    run_shape(&crowded, 1, 80);
 }
 
-/* Larger ones have trees of some depth. */
+/* Areas of one and two pages: as many free ranges as there can be, and trees of some depth. */
+static void shredded_space(void **state)
+{
+    static const struct shape shredded = {150, SLOTS_MAX, 2, 3};
+
+    run_shape(&shredded, 2000000, 10);
+}
+
 static void roomy_space(void **state)
 {
     static const struct shape roomy = {600, SLOTS_MAX, 12, 16};
 
-    shape = &roomy;
-    random_traces(from_environment("VMAP_RANDOM_SEED", 1000000),
-                  from_environment("VMAP_RANDOM_OPS", DEFAULT_OPS) / 10);
+    run_shape(&roomy, 1000000, 10);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         host_test(crowded_space),
+        host_test(shredded_space),
         host_test(roomy_space),
     };
 
