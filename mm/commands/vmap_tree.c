@@ -16,6 +16,7 @@
 #include "mm/slab.h"
 
 #define MAX_DEPTH 64    /* 2 log2(n + 1) with n < 2^31: a deeper tree is a broken one */
+#define NODE_COLUMNS 47 /* addresses, size and blanks between branch lines and tail */
 #define SHOWN_NODES 127 /* a full tree of seven levels fills four screens; more helps nobody */
 
 struct tree_row {
@@ -144,17 +145,21 @@ static void branches(char *buf, size_t size, const struct tree_row *row)
 
 static void print_tree_row(const struct tree_row *row, bool busy)
 {
-    char lines[MAX_DEPTH * 5], tail[120], number[VIEW_NUMBER];
+    char lines[MAX_DEPTH * 5], tail[120], caller[100], number[VIEW_NUMBER];
     u64 size = row->end - row->start;
 
     branches(lines, sizeof(lines), row);
-    if (busy)
-        format_to(tail, sizeof(tail), "%s%pS", row->lazy ? "lazy " : "", (void *)row->caller);
-    else if (row->stored == row->exact)
+    if (busy) {
+        unsigned taken = 3 + 3 * row->depth + NODE_COLUMNS + (row->lazy ? 5 : 0);
+        view_caller(caller, sizeof(caller), row->caller,
+                    view_columns() > taken ? view_columns() - taken : 0);
+        format_to(tail, sizeof(tail), "%s%s", row->lazy ? "lazy " : "", caller);
+    } else if (row->stored == row->exact) {
         format_to(tail, sizeof(tail), "max %pM", (void *)&row->stored);
-    else
+    } else {
         format_to(tail, sizeof(tail), "%smax %pM, V3 broken: should be %pM%s", color(COLOR_RED),
                   (void *)&row->stored, (void *)&row->exact, color(COLOR_RESET));
+    }
     print("%s%s%s%s%s%s%s%s %016lx-%016lx %pM  %s", row->marked ? color(COLOR_YELLOW) : "",
           row->marked ? "*" : " ", color(COLOR_DIM), lines, color(COLOR_RESET),
           color(row->red ? COLOR_RED : COLOR_BOLD), row->red ? "R" : "B", color(COLOR_RESET),
@@ -169,7 +174,7 @@ static void print_tree(const struct drawing *d, u64 nodes, unsigned height, cons
 {
     char number[VIEW_NUMBER];
 
-    print("%s tree of %s: %s node%s, %u level%s; rows are in address order, the root is leftmost\n",
+    print("%s tree of %s: %s node%s, %u level%s; rows in address order, root leftmost\n",
           d->busy ? "busy" : "free", design, view_number(number, nodes), view_plural(nodes), height,
           view_plural(height));
     print("%sR%s red  %sB%s black%s%s\n", color(COLOR_RED), color(COLOR_RESET), color(COLOR_BOLD),

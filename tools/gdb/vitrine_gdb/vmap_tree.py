@@ -75,7 +75,7 @@ def draw(space, busy):
     nodes = nodes_in_order(space, busy)
     levels = max(len(node.path) for node in nodes) + 1
     print(f"{'busy' if busy else 'free'} tree of {space.design}: {plural(len(nodes), 'node')}, "
-          f"{plural(levels, 'level')}; rows are in address order, the root is leftmost")
+          f"{plural(levels, 'level')}; rows in address order, root leftmost")
     if not busy:
         print("subtree_max = subtree_max_size, the largest free range in the subtree")
     depth = MAX_DEPTH
