@@ -30,7 +30,7 @@ void buddy_init(struct buddy *buddy, const char *name, struct page *pages, pfn_t
 /* ---- spans: where there are struct pages to look at ----------------------------------------- */
 
 /* From the top: the last span is the largest on machines with more than 4 GiB. */
-bool buddy_covers(const struct buddy *buddy, pfn_t pfn)
+bool buddy_covers_slow(const struct buddy *buddy, pfn_t pfn)
 {
     for (u32 i = buddy->span_count; i-- > 0;)
         if (pfn >= buddy->spans[i].start)

@@ -117,7 +117,11 @@ void page_set_use(struct buddy *buddy, struct page *page, enum page_use use);
 void buddy_drain(struct buddy *buddy);
 
 /* Does `pfn` lie where this buddy manages memory, so that pages[pfn] may be read? Any context. */
-bool buddy_covers(const struct buddy *buddy, pfn_t pfn);
+bool buddy_covers_slow(const struct buddy *buddy, pfn_t pfn);
+static inline bool buddy_covers(const struct buddy *buddy, pfn_t pfn)
+{
+    return likely(pfn - buddy->main_start < buddy->main_frames) || buddy_covers_slow(buddy, pfn);
+}
 
 /* Head of the used block that contains `page` (itself for order 0), or NULL when it is not used. */
 struct page *buddy_block_head(const struct buddy *buddy, struct page *page);

@@ -49,18 +49,12 @@ static inline void buddy_mark_used(struct page *page, unsigned order, vaddr_t ca
     page->alloc_caller = caller_pack(caller);
 }
 
-/* buddy_covers() for the hot paths: the largest span first. */
-static inline bool buddy_covers_fast(const struct buddy *buddy, pfn_t pfn)
-{
-    return likely(pfn - buddy->main_start < buddy->main_frames) || buddy_covers(buddy, pfn);
-}
-
 /* `page` need not point at a struct page at all: is it one of ours? */
 static inline bool buddy_is_page(const struct buddy *buddy, const struct page *page)
 {
     u64 offset = (u64)page - (u64)buddy->pages;
     return offset % sizeof(struct page) == 0 &&
-           buddy_covers_fast(buddy, offset / sizeof(struct page));
+           buddy_covers(buddy, offset / sizeof(struct page));
 }
 
 /* Content of a block that is about to be handed out: poison verified, zeroed when asked for. */

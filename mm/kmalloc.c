@@ -69,7 +69,8 @@ static struct page *head_of(const void *object)
 
     if (!pages || !buddy_covers(pages, pfn))
         return NULL;
-    return buddy_block_head(pages, &pages->pages[pfn]);
+    struct page *page = &pages->pages[pfn];
+    return likely(page->state == PAGE_USED) ? page : buddy_block_head(pages, page);
 }
 
 /* What kmalloc() gave as a whole block, and this is where it starts. */
