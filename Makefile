@@ -132,7 +132,7 @@ run: $(O)/vitrine.iso $(KERNEL) ## boot the ISO in QEMU, shell on this terminal
 fast: $(KERNEL) ## the same kernel straight through qemu -kernel, no GRUB
 	$(Q)$(QEMU) --boot fast -- $(QEMUFLAGS)
 gdb: $(KERNEL) $(if $(filter fast,$(BOOT)),,$(O)/vitrine.$(if $(filter disk%,$(BOOT)),img,iso)) ## GDB in front of a stopped kernel (BOOT=iso|fast, GDBFLAGS=...)
-	$(Q)$(PYTHON) tools/gdb-session --build $(O) --kernel $(KERNEL) --qemu "$(QEMU) --boot $(BOOT)" -- $(GDBFLAGS)
+	$(Q)$(PYTHON) tools/gdb-session --build $(O) --kernel $(KERNEL) --qemu '$(subst ','\'',$(QEMU) --boot $(BOOT))' -- $(GDBFLAGS)
 
 ##@ Checking
 -include tests/host/host.mk
