@@ -50,33 +50,40 @@ static unsigned leaf_level(const struct mapping *m, u64 done)
 }
 
 /* prot is written for 4 KiB leaves: in a huge one, PAT is bit 12 and bit 7 says "leaf". */
-static pte_t make_leaf(paddr_t frame, u64 prot, unsigned level)
+static pte_t leaf_bits(u64 prot, unsigned level)
 {
     if (level == 0)
-        return frame | prot;
+        return prot;
     u64 pat = (prot & PTE_PAT_4K) ? PTE_PAT_HUGE : 0;
-    return frame | (prot & ~PTE_PAT_4K) | pat | PTE_PS;
+    return (prot & ~PTE_PAT_4K) | pat | PTE_PS;
 }
 
 /*
- * Fill entries of one table from offset *done on, as long as leaves of this level fit. *done counts
+ * Fill entries of one table from offset *done on: as many leaves of this level as are left and as the
+ * table has room for (a larger leaf can become possible only where the next table begins). *done counts
  * what has been mapped, also when it ends with an error. A table in the way is left to the next
  * descent, which knows whether it is empty.
  */
 static int fill_table(const struct mapping *m, u64 *done, pte_t *entry, unsigned level)
 {
-    do {
+    u64 room = PT_ENTRIES - pt_index(m->va + *done, level);
+    u64 left = (m->size - *done) >> pt_level_shift(level);
+    pte_t bits = leaf_bits(m->prot, level);
+
+    for (u64 n = min_u64(room, left); n > 0; n--, entry++) {
         pte_t value = pte_load(entry);
         if (value & PTE_P)
             return entry_is_table(value, level) ? 0 : -EEXIST;
-        const struct page *page = m->pages ? m->pages[*done >> PAGE_SHIFT] : NULL;
-        if (m->pages && !page)
-            return -EINVAL;
-        paddr_t frame = page ? page_to_phys(page) : m->pa + *done;
-        pte_store(entry++, make_leaf(frame, m->prot, level));
+        paddr_t frame = m->pa + *done;
+        if (m->pages) {
+            const struct page *page = m->pages[*done >> PAGE_SHIFT];
+            if (!page)
+                return -EINVAL;
+            frame = page_to_phys(page);
+        }
+        pte_store(entry, frame | bits);
         *done += pt_level_size(level);
-    } while (*done < m->size && pt_index(m->va + *done, level) != 0 &&
-             leaf_level(m, *done) == level);
+    }
     return 0;
 }
 
@@ -147,8 +154,10 @@ int pt_map_pages(struct pagetable *pt, vaddr_t va, struct page *const *pages, u6
 /* ---- huge leaves in pieces ------------------------------------------------------------------- */
 
 /* Does the leaf under the cursor reach out of [start, last]? */
-static bool leaf_sticks_out(const struct pt_cursor *cursor, vaddr_t start)
+static inline bool leaf_sticks_out(const struct pt_cursor *cursor, vaddr_t start)
 {
+    if (likely(cursor->level == 0)) /* a page: ranges are whole pages */
+        return false;
     return pt_cursor_start(cursor) < start || pt_cursor_last(cursor) > cursor->last;
 }
 

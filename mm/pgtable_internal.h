@@ -64,7 +64,7 @@ struct pt_cursor {
 
 void pt_cursor_begin(struct pt_cursor *cursor, const struct pagetable *pt, vaddr_t start,
                      vaddr_t last);
-void pt_cursor_next(struct pt_cursor *cursor);
+void pt_cursor_next_slow(struct pt_cursor *cursor);
 
 /* Look at the same address again, after its entry has been replaced. */
 void pt_cursor_reload(struct pt_cursor *cursor);
@@ -78,6 +78,22 @@ static inline vaddr_t pt_cursor_start(const struct pt_cursor *cursor)
 static inline vaddr_t pt_cursor_last(const struct pt_cursor *cursor)
 {
     return cursor->va | (pt_level_size(cursor->level) - 1);
+}
+
+/* The next entry of the same table needs no descent, unless a table hangs below it. */
+static inline void pt_cursor_next(struct pt_cursor *cursor)
+{
+    vaddr_t next = pt_cursor_last(cursor) + 1;
+
+    if (unlikely(next > cursor->last || pt_index(next, cursor->level) == 0 ||
+                 cursor->level == TOP_LEVEL)) {
+        pt_cursor_next_slow(cursor);
+        return;
+    }
+    cursor->va = next;
+    cursor->value = pte_load(++cursor->entry);
+    if (unlikely(entry_is_table(cursor->value, cursor->level)))
+        pt_cursor_reload(cursor);
 }
 
 #endif

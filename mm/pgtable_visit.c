@@ -75,29 +75,18 @@ void pt_cursor_begin(struct pt_cursor *cursor, const struct pagetable *pt, vaddr
         pt_cursor_reload(cursor);
 }
 
-/*
- * 1. Behind the entry; the range may end there (also by wrapping to 0), the canonical half may end.
- * 2. The next entry of the same table needs no descent, unless a table hangs below it.
- */
-void pt_cursor_next(struct pt_cursor *cursor)
+/* Behind the entry; the range may end there (also by wrapping to 0), or the lower canonical half. */
+void pt_cursor_next_slow(struct pt_cursor *cursor)
 {
     vaddr_t next = pt_cursor_last(cursor) + 1;
 
     if (next == NON_CANONICAL_LOW)
         next = NON_CANONICAL_HIGH;
-    if (next == 0 || next > cursor->last) {
-        cursor->done = true;
+    cursor->done = next == 0 || next > cursor->last;
+    if (cursor->done)
         return;
-    }
     cursor->va = next;
-    if (pt_index(next, cursor->level) == 0) {
-        pt_cursor_reload(cursor);
-        return;
-    }
-    cursor->entry++;
-    cursor->value = pte_load(cursor->entry);
-    if (entry_is_table(cursor->value, cursor->level))
-        pt_cursor_reload(cursor);
+    pt_cursor_reload(cursor);
 }
 
 /* The entry under the cursor, clipped to [start, cursor->last]. */
