@@ -19,7 +19,7 @@ def paint(text, *names):
 
 
 def unicode_works():
-    charset = str(gdb.parameter("host-charset"))
+    charset = gdb.host_charset()  # (the parameter says "auto")
     return "UTF-8" in charset.upper()
 
 
