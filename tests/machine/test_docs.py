@@ -5,7 +5,9 @@ In README.md and docs/*.md a fenced block says by its info string what it is:
     vitrine   typed at the kernel's shell, one machine per file, in order. What follows a command must
               appear in the answer, in this order; numbers and addresses may differ; a line `...`
               stands for any lines
-    gdb       typed at (gdb) in a stopped kernel, compared in the same way
+    fatal     as vitrine, but the machine dies of the command: each gets one of its own
+    gdb       typed at (gdb) in a stopped kernel, compared in the same way; a line `$ make gdb` above
+              them may give the kernel's command line (APPEND)
     sh        typed at the host's shell; every `$ command` must be one that COVERED names, with the
               test that runs it
 """
@@ -14,7 +16,8 @@ import os
 import re
 
 import pytest
-from machine import ROOT, Machine
+from machine import ROOT, Machine, plain
+from pexpect import EOF
 from test_gdb import gdb
 
 pytestmark = pytest.mark.quick
@@ -60,6 +63,7 @@ def shape(line):
     line = re.sub(r"\d[\d,.]*", "#", line)
     line = re.sub(r"# ?(B|KiB|MiB|GiB|TiB|kB|us|ms|ns|s)\b", "#", line)
     line = re.sub(r"([░▒▓█▁▂▃▄▅▆▇─═━·.~])\1+", r"\1", line)
+    line = re.sub(r"^[ ,`|│┌└─-]+([RB] #)", r"\1", line)  # branches of a tree: UTF-8 or ASCII
     return re.sub(r"\s+", " ", line).strip()
 
 
@@ -74,18 +78,29 @@ def assert_shown(expected, answer, command):
 
 @pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "vitrine")])
 def test_shell_captures(path):
-    with Machine() as machine:
+    with Machine(boot="iso" if path == "README.md" else "fast") as machine:
         machine.boot()
         for body in blocks(path, "vitrine"):
             for command, expected in steps(body, "vitrine> "):
                 assert_shown(expected, machine.run(command), command)
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "fatal")])
+def test_fatal_captures(path):
+    for body in blocks(path, "fatal"):
+        for command, expected in steps(body, "vitrine> "):
+            with Machine(append="panic=exit") as machine:
+                machine.boot()
+                machine.send(command + "\r")
+                assert_shown(expected, plain(machine.expect(EOF)), command)
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "gdb")])
 def test_gdb_captures(path):
     for body in blocks(path, "gdb"):
         commands = steps(body, "(gdb) ")
-        answer = gdb(*(command for command, _ in commands))
+        append = re.search(r"^\$ make gdb.* APPEND='([^']*)'", body, re.M)
+        answer = gdb(*(command for command, _ in commands), append=append[1] if append else "")
         for command, expected in commands:
             assert_shown(expected, answer, command)
 
