@@ -168,10 +168,7 @@ static int vfree_one(const char *text, bool force)
     vfree((void *)address);
     if (owned)
         owned_forget(owned);
-    if (report_count() != reports)
-        return -EINVAL;
-    print("freed; the range waits for a TLB flush (`vmap` shows it, `vmap purge` flushes now)\n");
-    return 0;
+    return report_count() == reports ? 0 : -EINVAL;
 }
 
 static int vfree_all(void)
@@ -190,13 +187,21 @@ static int vfree_all(void)
 
 static int vfree_run(int argc, char **argv)
 {
-    bool force = argc == 3 && strcmp(argv[2], "force") == 0;
+    bool force = argc > 2 && strcmp(argv[argc - 1], "force") == 0;
+    int words = force ? argc - 1 : argc, result = 0;
 
+    if (words < 2)
+        return COMMAND_USAGE;
     if (argc == 2 && strcmp(argv[1], "all") == 0)
         return vfree_all();
-    if (argc != 2 && !force)
-        return COMMAND_USAGE;
-    return vfree_one(argv[1], force);
+    for (int i = 1; i < words; i++) {
+        int err = vfree_one(argv[i], force);
+        result = result ? result : err;
+    }
+    if (result == 0)
+        print(
+            "freed; the range waits for a TLB flush (`vmap` shows it, `vmap purge` flushes now)\n");
+    return result;
 }
 
 static const char *vfree_complete(int index, unsigned n)
@@ -204,8 +209,8 @@ static const char *vfree_complete(int index, unsigned n)
     static const char *const words[] = {"all", NULL};
     return index == 1 ? view_complete(words, n) : NULL;
 }
-COMMAND(vfree, "vfree", vfree_run, vfree_complete, "vfree ADDR|N|all [force]",
-        "free an area by address or by its number in `areas`");
+COMMAND(vfree, "vfree", vfree_run, vfree_complete, "vfree ADDR|N ... [force] | vfree all",
+        "free areas by address or by their number in `areas`");
 
 static int vrealloc_run(int argc, char **argv)
 {

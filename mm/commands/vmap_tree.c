@@ -47,12 +47,11 @@ static void count_levels(const struct rb_node *node, unsigned depth, u64 *levels
     count_levels(node->right, depth + 1, levels);
 }
 
-static __noinline u64 count_below(const struct rb_node *node)
+static __noinline u64 count_nodes(const struct rb_node *subtree)
 {
     u64 levels[MAX_DEPTH] = {0}, sum = 0;
 
-    count_levels(node->left, 0, levels);
-    count_levels(node->right, 0, levels);
+    count_levels(subtree, 0, levels);
     for (unsigned i = 0; i < MAX_DEPTH; i++)
         sum += levels[i];
     return sum;
@@ -86,25 +85,27 @@ static void gather_row(struct drawing *d, const struct rb_node *node, unsigned d
     row->exact = max_u64(vmap_area_size(area), max_u64(max_of(node->left), max_of(node->right)));
 }
 
-/* In order, down to show_depth. `marked`: the search for *mark comes through this node. */
+/* In order, down to show_depth, and along the search path (`marked`: it comes through here) further. */
 static void gather(struct drawing *d, const struct rb_node *node, unsigned depth, u64 path,
                    bool marked)
 {
-    if (!node || d->count == d->capacity)
+    if (!node || d->count == d->capacity || depth >= MAX_DEPTH)
         return;
     const struct vmap_area *area = rb_entry(node, struct vmap_area, rb_node);
-    bool left = marked && *d->mark < area->va_start;
-    bool right = marked && *d->mark >= area->va_end;
-    bool deeper = depth < d->show_depth;
+    bool path_left = marked && *d->mark < area->va_start;
+    bool path_right = marked && *d->mark >= area->va_end;
+    bool show_left = depth < d->show_depth || path_left;
+    bool show_right = depth < d->show_depth || path_right;
 
-    if (deeper)
-        gather(d, node->left, depth + 1, path, left);
+    if (show_left)
+        gather(d, node->left, depth + 1, path, path_left);
     if (d->count < d->capacity) {
         gather_row(d, node, depth, path, marked);
-        d->rows[d->count - 1].below = deeper ? 0 : count_below(node);
+        d->rows[d->count - 1].below =
+            (show_left ? 0 : count_nodes(node->left)) + (show_right ? 0 : count_nodes(node->right));
     }
-    if (deeper)
-        gather(d, node->right, depth + 1, path | 1UL << depth, right);
+    if (show_right)
+        gather(d, node->right, depth + 1, path | 1UL << depth, path_right);
 }
 
 /* How deep to draw so that SHOWN_NODES are enough; totals into *nodes and *height. */
@@ -187,15 +188,16 @@ static void print_tree(const struct drawing *d, u64 nodes, unsigned height, cons
         print("%sdeeper than %u levels: V2 is broken%s\n", color(COLOR_RED), MAX_DEPTH,
               color(COLOR_RESET));
     else if (height > d->show_depth + 1)
-        print("only the top %u of %u levels are drawn; `vmap tree ADDR` marks a search path\n",
-              d->show_depth + 1, height);
+        print(
+            "only the top %u of %u levels are drawn; `vmap tree ADDR` follows a search to the end\n",
+            d->show_depth + 1, height);
 }
 
 int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
 {
     const struct vmap_design *design = v->space.design;
     struct rb_root *(*root_of)(struct vmap_space *) = busy ? design->busy_root : design->free_root;
-    struct drawing d = {.capacity = SHOWN_NODES, .busy = busy, .mark = mark};
+    struct drawing d = {.capacity = SHOWN_NODES + MAX_DEPTH, .busy = busy, .mark = mark};
     unsigned height;
     u64 nodes;
 
@@ -205,7 +207,7 @@ int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
               design->name, design->since, busy ? "busy" : "free");
         return -ENOENT;
     }
-    d.rows = kmalloc(SHOWN_NODES * sizeof(struct tree_row), GFP_KERNEL | __GFP_NOFAULT);
+    d.rows = kmalloc(d.capacity * sizeof(struct tree_row), GFP_KERNEL | __GFP_NOFAULT);
     if (!d.rows) {
         print("no memory for a copy of the tree\n");
         return -ENOMEM;
