@@ -53,8 +53,7 @@ static inline void buddy_mark_used(struct page *page, unsigned order, vaddr_t ca
 static inline bool buddy_is_page(const struct buddy *buddy, const struct page *page)
 {
     u64 offset = (u64)page - (u64)buddy->pages;
-    return offset % sizeof(struct page) == 0 &&
-           buddy_covers(buddy, offset / sizeof(struct page));
+    return offset % sizeof(struct page) == 0 && buddy_covers(buddy, offset / sizeof(struct page));
 }
 
 /* Content of a block that is about to be handed out: poison verified, zeroed when asked for. */
