@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * Not some runs but all of them, in a small space. Two explorations, each breadth first from the empty
- * space until no operation leads to a state that has not been seen:
+ * space until no operation leads to a state that has not been seen; and an inductive step.
  *
  *   free side   the free tree of freetree in every layout, tree shape and colouring that can come up in
  *               VMAP_PAGES pages (12); from each, every alloc(size, align), with and without failure of
  *               each descriptor, and every free of every used subrange. Every window in fewer pages.
  *   both sides  every state of every design, busy areas and their tree included, in fewer pages;
  *               every alloc, every free, every resize.
+ *   every tree  any valid free tree of up to VMAP_EXTENTS ranges (10), reachable or not: every carve
+ *               of each range, every merge at each gap.
  *
  * After each operation: the answer is the one that a page bitmap gives, the layout is the bitmap, and
  * all invariants hold. In VMAP_PAGES=14 pages that takes a minute.
@@ -18,6 +20,7 @@
 #include "lib/errno.h"
 #include "lib/failpoint.h"
 #include "mm/vmap/freetree.h"
+#include "tests/host/rbtree_shapes.h"
 
 #define BASE (0x10000UL * PAGE_SIZE + 3 * PAGE_SIZE) /* page 3 of 8: alignment matters */
 #define NODES 40
@@ -70,13 +73,13 @@ static void open_world(const struct vmap_design *design, unsigned space_pages)
 
 /* ---- the model: a bit for each free page ------------------------------------------------------ */
 
-static u32 mask(unsigned first, unsigned count)
+static u64 mask(unsigned first, unsigned count)
 {
-    return ((1U << count) - 1) << first;
+    return ((1UL << count) - 1) << first;
 }
 
 /* The lowest page where `size` free pages fit, aligned to `align` pages, in [lo, hi); -1: none. */
-static int model_lowest(u32 free, unsigned size, unsigned align, unsigned lo, unsigned hi)
+static int model_lowest(u64 free, unsigned size, unsigned align, unsigned lo, unsigned hi)
 {
     for (unsigned at = lo; at + size <= hi; at++)
         if ((at + (BASE >> PAGE_SHIFT)) % align == 0 && (free & mask(at, size)) == mask(at, size))
@@ -86,22 +89,22 @@ static int model_lowest(u32 free, unsigned size, unsigned align, unsigned lo, un
 
 static bool add_pages(void *ctx, const struct vmap_area *area)
 {
-    u32 *bits = ctx;
+    u64 *bits = ctx;
 
     *bits |= mask((unsigned)((area->va_start - BASE) >> PAGE_SHIFT),
                   (unsigned)(vmap_area_size(area) >> PAGE_SHIFT));
     return true;
 }
 
-static u32 free_pages_of_space(void)
+static u64 free_pages_of_space(void)
 {
-    u32 bits = 0;
+    u64 bits = 0;
 
     world.space.design->for_each(&world.space, VMAP_FREE, add_pages, &bits);
     return bits;
 }
 
-static void must_be_sound(u32 free)
+static void must_be_sound(u64 free)
 {
     const char *broken = vmap_space_check(&world.space);
 
@@ -115,7 +118,7 @@ static void must_be_sound(u32 free)
  * One alloc in the present state, whose free pages are `free`; descriptor number `fail_node` fails
  * (0: none). Returns the area or NULL.
  */
-static struct vmap_area *check_alloc(u32 free, unsigned size, unsigned align, unsigned lo,
+static struct vmap_area *check_alloc(u64 free, unsigned size, unsigned align, unsigned lo,
                                      unsigned hi, unsigned fail_node)
 {
     int expected = model_lowest(free, size, align, lo, hi), error;
@@ -265,38 +268,56 @@ static struct vmap_area *build_busy(unsigned first, unsigned count)
     return area;
 }
 
-/*
- * Put back the free side that `key` describes. What is not free is busy: one area for each stretch,
- * cut so that [first, first + count) is an area, which is returned. Returns the free pages.
- */
-static u32 rebuild(const struct key *key, unsigned first, unsigned count, struct vmap_area **cut)
+/* No descriptor, nothing counted, no range. */
+static void clear_world(void)
 {
     struct freetree *tree = &world.state.freetree;
-    unsigned at = 0;
-    u32 free;
 
     world.nodes_used = 0;
     world.space.stats = (struct vmap_stats){0};
     *tree = (struct freetree){0};
     list_init(&tree->free.list);
     list_init(&tree->busy.list);
-    if (key->length)
-        tree->free.root.node = build_free(key, &at, NULL);
-    free = free_pages_of_space();
+}
+
+/*
+ * What is not free becomes busy: one area for each stretch, cut so that [first, first + count) is an
+ * area of its own (count 0: no cut), which is returned.
+ */
+static struct vmap_area *fill_with_busy(u64 free, unsigned first, unsigned count)
+{
+    struct vmap_area *cut = NULL;
+
     for (unsigned start = 0, end; start < pages; start = end) {
-        bool is_cut = count && start == first;
+        struct vmap_area *area;
 
         end = start + 1;
         if (free & mask(start, 1))
             continue;
-        while (end < pages && !(free & mask(end, 1)) && (!count || end != first) &&
-               !(is_cut && end == first + count) && !(count && end == first + count))
+        while (end < pages && !(free & mask(end, 1)) &&
+               (!count || (end != first && end != first + count)))
             end++;
-        if (is_cut)
-            *cut = build_busy(start, end - start);
-        else
-            build_busy(start, end - start);
+        area = build_busy(start, end - start);
+        if (count && start == first)
+            cut = area;
     }
+    return cut;
+}
+
+/* Put back the free side that `key` describes, and a busy side for it. Returns the free pages. */
+static u64 rebuild(const struct key *key, unsigned first, unsigned count, struct vmap_area **cut)
+{
+    struct vmap_area *area;
+    unsigned at = 0;
+    u64 free;
+
+    clear_world();
+    if (key->length)
+        world.state.freetree.free.root.node = build_free(key, &at, NULL);
+    free = free_pages_of_space();
+    area = fill_with_busy(free, first, count);
+    if (cut)
+        *cut = area;
     return free;
 }
 
@@ -319,7 +340,7 @@ static void every_alloc(const struct key *key, bool windows)
 
 static void every_free(const struct key *key)
 {
-    u32 free = rebuild(key, 0, 0, NULL);
+    u64 free = rebuild(key, 0, 0, NULL);
 
     for (unsigned first = 0; first < pages; first++)
         for (unsigned count = 1; first + count <= pages; count++) {
@@ -405,7 +426,7 @@ static void note_both_sides(void)
     snapshots[states - 1] = world;
 }
 
-static u32 restore(u64 number)
+static u64 restore(u64 number)
 {
     world = snapshots[number];
     return free_pages_of_space();
@@ -433,11 +454,11 @@ static struct vmap_area *busy_area(unsigned n)
     return nth.n == ~0U ? (struct vmap_area *)nth.area : NULL;
 }
 
-static void check_resize(u32 free, struct vmap_area *area, unsigned new_end, unsigned fail_node)
+static void check_resize(u64 free, struct vmap_area *area, unsigned new_end, unsigned fail_node)
 {
     unsigned start = (unsigned)((area->va_start - BASE) >> PAGE_SHIFT);
     unsigned end = (unsigned)((area->va_end - BASE) >> PAGE_SHIFT);
-    u32 wanted = new_end > end ? mask(end, new_end - end) : 0;
+    u64 wanted = new_end > end ? mask(end, new_end - end) : 0;
     bool fits = (free & wanted) == wanted, failed;
     int error;
 
@@ -463,7 +484,7 @@ static void every_operation(u64 number)
                 note_both_sides();
             }
     for (unsigned n = 0;; n++) {
-        u32 free = restore(number);
+        u64 free = restore(number);
         struct vmap_area *area = busy_area(n);
 
         if (!area)
@@ -502,6 +523,100 @@ static void both_sides(void **state)
     snapshots = NULL;
 }
 
+/* ---- every tree -------------------------------------------------------------------------------- */
+
+#define PERIOD 6 /* pages from one free range to the next; ranges have 1 or 3 pages */
+
+static unsigned range_pages(unsigned i, unsigned large, unsigned n)
+{
+    return i == large || large > n ? 3 : 1;
+}
+
+/*
+ * A free tree of the given shape: n ranges, of which number `large` has 3 pages (n: none; n + 1: all).
+ * The values are filled in from the leaves up. Returns the free pages.
+ */
+static u64 build_tree(u32 shape, unsigned n, unsigned large, unsigned first, unsigned count,
+                      struct vmap_area **cut)
+{
+    struct freetree *tree = &world.state.freetree;
+    struct vmap_area *area;
+    u64 free = 0;
+
+    clear_world();
+    for (unsigned i = 0; i < n; i++) {
+        area = make_area(PERIOD * i, range_pages(i, large, n), VMAP_FREE);
+        assert_ptr_equal(area, &world.nodes[i]);
+        list_add_tail(&area->list, &tree->free.list);
+        world.space.stats.free_extents++;
+        world.space.stats.free_bytes += vmap_area_size(area);
+        free |= mask(PERIOD * i, range_pages(i, large, n));
+    }
+    tree->free.root.node = shapes_build(shape, &world.nodes[0].rb_node, sizeof(world.nodes[0]));
+    for (unsigned i = 0; i < n;
+         i++) /* from each node upward: in the end each is the maximum below it */
+        for (struct rb_node *up = &world.nodes[i].rb_node; up; up = rb_parent(up))
+            to_va(up)->subtree_max_size =
+                max_u64(to_va(up)->subtree_max_size,
+                        max_u64(vmap_area_size(to_va(up)), vmap_area_size(&world.nodes[i])));
+    area = fill_with_busy(free, first, count);
+    if (cut)
+        *cut = area;
+    return free;
+}
+
+static void every_carve(u32 shape, unsigned n, unsigned large, unsigned range)
+{
+    unsigned size = range_pages(range, large, n), start = PERIOD * range;
+
+    for (unsigned lo = 0; lo < size; lo++)
+        for (unsigned hi = lo + 1; hi <= size; hi++)
+            for (unsigned fail_node = 0; fail_node <= 2; fail_node++)
+                check_alloc(build_tree(shape, n, large, 0, 0, NULL), hi - lo, 1, start + lo,
+                            start + hi, fail_node);
+}
+
+/* Free the part of a gap that touches both ranges, one, the other, none. */
+static void every_merge(u32 shape, unsigned n, unsigned large, unsigned range)
+{
+    unsigned start = PERIOD * range + range_pages(range, large, n), end = PERIOD * (range + 1);
+    const unsigned parts[][2] = {
+        {start, end}, {start, start + 1}, {end - 1, end}, {start + 1, start + 2}};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+        unsigned count = parts[i][1] - parts[i][0];
+        struct vmap_area *cut;
+        u64 free = build_tree(shape, n, large, parts[i][0], count, &cut);
+
+        vmap_space_free(&world.space, cut);
+        must_be_sound(free | mask(parts[i][0], count));
+    }
+}
+
+static void every_tree(void **state)
+{
+    const char *text = getenv("VMAP_EXTENTS");
+    unsigned most = text ? (unsigned)atoi(text) : 10;
+    u64 trees = 0;
+
+    assert_in_range(most, 1, 10);
+    shapes_init();
+    open_world(&vmap_freetree, PERIOD);
+    for (unsigned n = 1; n <= most; n++) {
+        world.space.end = BASE + PERIOD * n * PAGE_SIZE;
+        pages = PERIOD * n;
+        for (u32 i = 0; i < shapes_count(n); i++, trees++)
+            for (unsigned large = 0; large <= n + 1; large++)
+                for (unsigned range = 0; range < n; range++) {
+                    every_carve(shapes_get(n, i), n, large, range);
+                    every_merge(shapes_get(n, i), n, large, range);
+                }
+    }
+    print_message("every tree of up to %u free ranges: %lu trees, %lu operations\n", most, trees,
+                  operations);
+    assert_true(trees >= most && operations > 100 * most);
+}
+
 static int release(void **state)
 {
     free(seen);
@@ -515,6 +630,7 @@ int main(void)
         host_test(free_side),
         host_test(free_side_every_window),
         host_test(both_sides),
+        host_test(every_tree),
     };
 
     return cmocka_run_group_tests_name("vmap_exhaustive", tests, NULL, release);

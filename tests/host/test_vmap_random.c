@@ -16,7 +16,7 @@
 
 #define DEFAULT_OPS 1000000UL
 #define DESIGNS_MAX 16
-#define SLOTS_MAX 64
+#define SLOTS_MAX 160
 #define TRACE_MAX 2000
 #define BASE 0x7ff5000UL /* page 5 below a boundary of 64 KiB: alignment matters */
 
@@ -33,7 +33,7 @@ struct step {
 };
 
 struct shape {
-    u64 pages, slots, sizes; /* of the space; of the slots; largest usual request */
+    u64 pages, slots, sizes; /* of the space; of the slots; largest usual request, 0: see toggled */
     u64 check_every;
 };
 
@@ -299,6 +299,15 @@ static void make_trace(struct rng *rng, u64 length)
         u64 dice = rng_below(rng, 100);
 
         *step = (struct step){.slot = (u32)rng_below(rng, shape->slots), .hi = shape->pages};
+        if (shape->sizes == 0) {
+            *step = (struct step){.what = FREE,
+                                  .slot = step->slot,
+                                  .size = 1,
+                                  .align = 1,
+                                  .lo = step->slot,
+                                  .hi = step->slot + 1};
+            continue;
+        }
         step->what = dice < 75 ? FREE : dice < 88 ? RETIRE : RESIZE;
         step->size = 1 + rng_below(rng, rng_below(rng, 16) ? shape->sizes : shape->pages);
         step->align = 1UL << (rng_below(rng, 3) ? 0 : rng_below(rng, 6));
@@ -386,20 +395,23 @@ static void crowded_space(void **state)
 {
     static const struct shape crowded = {40, 12, 5, 1};
 
-    run_shape(&crowded, 1, 80);
+    run_shape(&crowded, 1, 70);
 }
 
-/* Areas of one and two pages: as many free ranges as there can be, and trees of some depth. */
-static void shredded_space(void **state)
+/*
+ * Each slot is one page, taken and given back in place: as many free ranges as there can be,
+ * and merges of every kind in trees that are as deep as they get here.
+ */
+static void toggled_pages(void **state)
 {
-    static const struct shape shredded = {150, SLOTS_MAX, 2, 3};
+    static const struct shape toggled = {SLOTS_MAX, SLOTS_MAX, 0, 3};
 
-    run_shape(&shredded, 2000000, 10);
+    run_shape(&toggled, 2000000, 20);
 }
 
 static void roomy_space(void **state)
 {
-    static const struct shape roomy = {600, SLOTS_MAX, 12, 16};
+    static const struct shape roomy = {600, 64, 12, 16};
 
     run_shape(&roomy, 1000000, 10);
 }
@@ -408,7 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         host_test(crowded_space),
-        host_test(shredded_space),
+        host_test(toggled_pages),
         host_test(roomy_space),
     };
 
