@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The flush policies: a range comes back to the space after its flush and not before (P3), waiting
- * ranges are bounded by the threshold (bug 13 of the catalogue), and one flush serves all of them. The
+ * ranges are bounded by the threshold, as Linux had to learn, and one flush serves all of them. The
  * space's design is freetree with an ear: it notes what had been flushed when a range was given back.
  */
 #include "tests/host/harness.h"
@@ -151,7 +151,7 @@ static void threshold_purges_with_one_flush(void **state)
     assert_int_equal(space.stats.free_extents, 1);
 }
 
-/* Bug 13: however fast ranges are freed, what waits stays below the threshold. */
+/* However fast ranges are freed, what waits stays below the threshold. */
 static void waiting_is_bounded(void **state)
 {
     struct vmap_area *kept[64] = {NULL};

@@ -3,7 +3,7 @@
  * Test cases for the vmap designs that run in both worlds: tests/kernel/test_vmap_design.c and
  * tests/host/test_vmap_basic.c include vmap_cases.c and run every case against every design. A case
  * returns NULL, or a sentence that says what went wrong. It works on a private space of its own and
- * leaves nothing behind when it passes. Bug numbers are those of docs/history: "the bug catalogue".
+ * leaves nothing behind when it passes. "Bug n" is one that Linux's vmalloc had, retold in its case.
  */
 #ifndef TESTS_SHARED_VMAP_CASES_H
 #define TESTS_SHARED_VMAP_CASES_H
