@@ -6,8 +6,6 @@
  * the last VM_HISTORY freed areas, for "use after free" explanations. Lock: vmalloc->lock.
  */
 #include "lib/bits.h"
-#include "lib/format.h"
-#include "lib/string.h"
 #include "mm/vmalloc_internal.h"
 
 static void history_add(struct vmalloc *v, const struct vm_struct *vm, vaddr_t caller)
@@ -26,38 +24,33 @@ static void history_add(struct vmalloc *v, const struct vm_struct *vm, vaddr_t c
     spin_unlock_irqrestore(&v->lock, flags);
 }
 
+/* Without the lock, because it is asked inside faults: an entry that is being overwritten at this very
+ * moment may be half of one area and half of another. */
 bool vm_history_find(const struct vmalloc *v, vaddr_t address, struct vm_history *out)
 {
-    u64 oldest = v->history_next > VM_HISTORY ? v->history_next - VM_HISTORY : 0;
-    for (u64 i = v->history_next; i-- > oldest;) {
-        const struct vm_history *entry = &v->history[i % VM_HISTORY];
-        if (address >= entry->start && address < entry->end) {
-            *out = *entry;
+    u64 next = v->history_next;
+    u64 oldest = next > VM_HISTORY ? next - VM_HISTORY : 0;
+    for (u64 i = next; i-- > oldest;) {
+        *out = v->history[i % VM_HISTORY];
+        if (address >= out->start && address < out->end)
             return true;
-        }
     }
     return false;
 }
 
-void vm_unpublish(struct vmalloc *v, struct vm_struct *vm)
+/* find_vm_area() no longer sees the area. Under vmalloc->lock. */
+static void hide(struct vm_struct *vm)
 {
-    u64 flags = spin_lock_irqsave(&v->lock);
-    vm->area->vm = NULL;
-    spin_unlock_irqrestore(&v->lock, flags);
+    __atomic_store_n(&vm->area->vm, NULL, __ATOMIC_RELEASE);
 }
 
-void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, u64 keep, vaddr_t caller)
 {
-    if (!vm->pages)
-        return;
-    for (u64 i = 0; i < vm->nr_pages; i++)
-        page_set_use(v->buddy, vm->pages[i], PAGE_USE_OTHER);
-    buddy_free_bulk(v->buddy, vm->pages, vm->nr_pages, caller);
+    u64 count = vm->nr_pages - keep;
+    buddy_free_bulk(v->buddy, vm->pages + keep, count, caller);
     if (vm->flags & VM_ALLOC)
-        __atomic_sub_fetch(&v->nr_pages, vm->nr_pages, __ATOMIC_RELAXED);
-    vm_array_free(v, vm->pages, caller);
-    vm->pages = NULL;
-    vm->nr_pages = 0;
+        __atomic_sub_fetch(&v->nr_pages, count, __ATOMIC_RELAXED);
+    vm->nr_pages = keep;
 }
 
 void free_unmap_vmap_area(struct vmalloc *v, struct vmap_area *area)
@@ -65,24 +58,41 @@ void free_unmap_vmap_area(struct vmalloc *v, struct vmap_area *area)
     flush_defer(&v->flush, area);
 }
 
-void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+/*
+ * Take a hidden area apart.
+ *   1 clear its PTEs: nobody reaches the memory through the page tables any more; a TLB still may (P3)
+ *   2 pages at once: only a caller that uses freed memory could tell the difference
+ *   3 the addresses later, when no TLB can hold a translation
+ */
+static void take_apart(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
 {
-    /* 1. Nobody reaches the memory through the page tables any more; a TLB still may (P3). */
     pt_unmap(v->pt, vm->addr, get_vm_area_size(vm));
     if (v->debug)
         port_tlb_flush_range(vm->addr, vm->addr + get_vm_area_size(vm));
-    history_add(v, vm, caller);
-    /* 2. Pages at once: only a caller that uses freed memory could tell the difference. */
-    if (vm->flags & (VM_ALLOC | VM_MAP_PUT_PAGES))
-        vm_free_pages(v, vm, caller);
-    /* 3. The addresses later, when no TLB can hold a translation. */
+    if (vm->pages && vm->flags & (VM_ALLOC | VM_MAP_PUT_PAGES)) {
+        vm_free_pages(v, vm, 0, caller);
+        vm_array_free(v, vm->pages, caller);
+    }
     free_unmap_vmap_area(v, vm->area);
     kmem_cache_free(&v->vm_cache, vm);
 }
 
-/* Says what a wrong address really is. Always "BUG:", never fatal. */
-static void report_bad_free(struct vmalloc *v, vaddr_t address, const char *function,
-                            vaddr_t caller)
+void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+{
+    history_add(v, vm, caller); /* before the first access to it can fault */
+    take_apart(v, vm, caller);
+}
+
+void vm_discard(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller)
+{
+    u64 flags = spin_lock_irqsave(&v->lock);
+    hide(vm);
+    spin_unlock_irqrestore(&v->lock, flags);
+    take_apart(v, vm, caller);
+}
+
+/* There is no area with a vm_struct at the address. Always "BUG:", never fatal. */
+static void report_no_area(struct vmalloc *v, vaddr_t address, const char *function, vaddr_t caller)
 {
     struct vm_history dead;
     const struct layout_region *region = layout_find(address);
@@ -92,6 +102,10 @@ static void report_bad_free(struct vmalloc *v, vaddr_t address, const char *func
                     region ? region->name : "", (void *)caller);
     else if (!is_aligned(address, PAGE_SIZE))
         port_report("%s(%#lx): bad address (unaligned): areas start on a page; called from %pS",
+                    function, address, (void *)caller);
+    else if (vmap_block_find(v, address))
+        port_report("%s(%#lx): wrong kind of area: vm_map_ram() made it, use vm_unmap_ram; "
+                    "called from %pS",
                     function, address, (void *)caller);
     else if (vm_history_find(v, address, &dead))
         port_report("%s(%#lx): double free. Area [%#lx, %#lx) of %lu bytes was allocated by %pS "
@@ -113,9 +127,9 @@ static void report_wrong_area(const struct vm_struct *vm, vaddr_t address, u32 k
                     function, address, address - vm->addr, vm->addr, vm->addr + vm->size,
                     (void *)vm->caller, (void *)caller);
     else if (vm->flags & VM_DEFERRED)
-        port_report("%s(%#lx): double free. The area was allocated by %pS and its free was "
-                    "deferred from an interrupt; freed again by %pS",
-                    function, address, (void *)vm->caller, (void *)caller);
+        port_report("%s(%#lx): double free. The area was allocated by %pS and its free by %pS "
+                    "is waiting to be finished; freed again by %pS",
+                    function, address, (void *)vm->caller, (void *)vm->free_caller, (void *)caller);
     else
         port_report("%s(%#lx): wrong kind of area (flags %#x, this call needs one of %#x): use %s; "
                     "called from %pS",
@@ -127,46 +141,64 @@ static void report_wrong_area(const struct vm_struct *vm, vaddr_t address, u32 k
                     (void *)caller);
 }
 
+/*
+ * The area that starts at the address, if it may be freed with a function that frees `kinds`, or NULL;
+ * *seen is then a copy of what is there (addr 0: nothing), for the report. Under vmalloc->lock: areas
+ * are hidden under it before they die, so what is found here stays alive until the lock is released.
+ */
+static struct vm_struct *find_to_free(struct vmalloc *v, vaddr_t address, u32 kinds,
+                                      struct vm_struct *seen)
+{
+    struct vm_struct *vm = is_aligned(address, PAGE_SIZE) ? vm_find(v, address) : NULL;
+    *seen = (struct vm_struct){.addr = 0};
+    if (!vm || vm->flags & VM_UNINITIALIZED) /* the address is not anybody's yet */
+        return NULL;
+    *seen = *vm;
+    bool good = address == vm->addr && (vm->flags & kinds || !kinds) && !(vm->flags & VM_DEFERRED);
+    return good ? vm : NULL;
+}
+
+static void report_bad_free(struct vmalloc *v, vaddr_t address, u32 kinds, const char *function,
+                            vaddr_t caller, const struct vm_struct *seen)
+{
+    if (seen->addr)
+        report_wrong_area(seen, address, kinds, function, caller);
+    else
+        report_no_area(v, address, function, caller);
+}
+
 struct vm_struct *vm_claim(struct vmalloc *v, const void *pointer, u32 kinds, const char *function,
                            vaddr_t caller)
 {
-    vaddr_t address = (vaddr_t)pointer;
-    struct vmap_area *area = NULL;
-    struct vm_struct *vm = NULL;
-    if (is_vmalloc_addr(pointer) && is_aligned(address, PAGE_SIZE))
-        area = vmap_space_find(&v->space, address);
-
+    struct vm_struct seen;
     u64 flags = spin_lock_irqsave(&v->lock);
-    if (area)
-        vm = area->vm;
-    bool good =
-        vm && address == vm->addr && (vm->flags & kinds || !kinds) && !(vm->flags & VM_DEFERRED);
-    if (good)
-        area->vm = NULL;
-    spin_unlock_irqrestore(&v->lock, flags);
-
-    if (good)
-        return vm;
+    struct vm_struct *vm = find_to_free(v, (vaddr_t)pointer, kinds, &seen);
     if (vm)
-        report_wrong_area(vm, address, kinds, function, caller);
-    else
-        report_bad_free(v, address, function, caller);
-    return NULL;
+        hide(vm);
+    spin_unlock_irqrestore(&v->lock, flags);
+    if (!vm)
+        report_bad_free(v, (vaddr_t)pointer, kinds, function, caller, &seen);
+    return vm;
 }
 
-/* Leave the area for vfree_deferred_run(): it stays mapped and findable until then. */
+#define VFREE_KINDS (VM_ALLOC | VM_MAP_PUT_PAGES)
+
+/* Leave the area for run_deferred(): it stays mapped and can be found until then. */
 static void defer_free(struct vmalloc *v, const void *address, vaddr_t caller)
 {
-    struct vm_struct *vm = vm_claim(v, address, VM_ALLOC | VM_MAP_PUT_PAGES, "vfree", caller);
-    if (!vm)
-        return;
+    struct vm_struct seen;
     u64 flags = spin_lock_irqsave(&v->lock);
-    vm->flags |= VM_DEFERRED;
-    vm->area->vm = vm;
-    vm->next_deferred = v->deferred;
-    v->deferred = vm;
-    v->counters.deferred++;
+    struct vm_struct *vm = find_to_free(v, (vaddr_t)address, VFREE_KINDS, &seen);
+    if (vm) {
+        vm->flags |= VM_DEFERRED;
+        vm->free_caller = caller;
+        vm->next_deferred = v->deferred;
+        v->deferred = vm;
+        v->counters.deferred++;
+    }
     spin_unlock_irqrestore(&v->lock, flags);
+    if (!vm)
+        report_bad_free(v, (vaddr_t)address, VFREE_KINDS, "vfree", caller, &seen);
 }
 
 static u64 run_deferred(struct vmalloc *v)
@@ -175,13 +207,13 @@ static u64 run_deferred(struct vmalloc *v)
     struct vm_struct *vm = v->deferred;
     v->deferred = NULL;
     for (struct vm_struct *each = vm; each; each = each->next_deferred)
-        each->area->vm = NULL;
+        hide(each);
     spin_unlock_irqrestore(&v->lock, flags);
 
     u64 count = 0;
     while (vm) {
         struct vm_struct *next = vm->next_deferred;
-        vm_release(v, vm, CALLER());
+        vm_release(v, vm, vm->free_caller);
         vm = next;
         count++;
     }
@@ -199,7 +231,7 @@ void vfree_from(struct vmalloc *v, const void *address, vaddr_t caller)
     }
     if (unlikely(v->deferred))
         run_deferred(v);
-    struct vm_struct *vm = vm_claim(v, address, VM_ALLOC | VM_MAP_PUT_PAGES, "vfree", caller);
+    struct vm_struct *vm = vm_claim(v, address, VFREE_KINDS, "vfree", caller);
     if (!vm)
         return;
     vm_release(v, vm, caller);

@@ -8,7 +8,6 @@
 #include "mm/vmalloc.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/vmalloc_internal.h"
 
 struct vmalloc kernel_vmalloc;
@@ -52,10 +51,12 @@ struct vmap_area *alloc_vmap_area(struct vmalloc *v, u64 size, u64 align, vaddr_
 {
     struct vmap_area *area;
     int err = vmap_space_alloc(&v->space, size, align, lo, hi, caller, &area);
-    if (err == -ENOSPC && vmap_blocks_purge(v) + flush_purge(&v->flush) > 0) {
+    if (err == -ENOSPC) {
+        vmap_blocks_purge(v); /* first: it feeds the queue that is flushed next */
         /* What waited for its TLB flush is free now: search again from `lo`, not from where the
          * first search gave up (Linux had that bug in 2008). */
-        err = vmap_space_alloc(&v->space, size, align, lo, hi, caller, &area);
+        if (flush_purge(&v->flush) > 0)
+            err = vmap_space_alloc(&v->space, size, align, lo, hi, caller, &area);
     }
     if (err == 0)
         return area;
@@ -70,11 +71,9 @@ struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t sta
 {
     /* 1. The size in pages, plus the guard; a request that wraps is no request. */
     u64 bytes = bytes_to_pages(size) << PAGE_SHIFT;
-    if (bytes == 0 || bytes < size)
+    if (bytes == 0)
         return NULL;
     if (!(flags & VM_NO_GUARD) && !add_checked(bytes, PAGE_SIZE, &bytes))
-        return NULL;
-    if (!is_power_of_two(align))
         return NULL;
     /* 2. The descriptor before the range: it is the easier one to give back. */
     struct vm_struct *vm = kmem_cache_alloc(&v->vm_cache, gfp | __GFP_ZERO);
@@ -101,7 +100,7 @@ struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t sta
 struct page **vm_array_alloc(struct vmalloc *v, u64 count, gfp_t gfp, vaddr_t caller)
 {
     u64 bytes = count * sizeof(struct page *);
-    gfp_t array_gfp = gfp & ~(__GFP_ZERO);
+    gfp_t array_gfp = gfp & ~__GFP_ZERO;
     struct page **array = kmalloc(bytes, array_gfp | __GFP_NOWARN);
     if (array || bytes <= PAGE_SIZE)
         return array;
@@ -121,7 +120,7 @@ void vm_array_free(struct vmalloc *v, struct page **array, vaddr_t caller)
 /* Fill vm->pages with blocks of 2 MiB, split so that each page stands alone. All or nothing. */
 static bool get_huge_pages(struct vmalloc *v, struct vm_struct *vm, gfp_t gfp, vaddr_t caller)
 {
-    u64 count = (get_vm_area_size(vm)) >> PAGE_SHIFT;
+    u64 count = get_vm_area_size(vm) >> PAGE_SHIFT;
     while (vm->nr_pages < count) {
         struct page *block = buddy_alloc(v->buddy, gfp | __GFP_NOWARN, HUGE_ORDER, caller);
         if (!block)
@@ -186,13 +185,22 @@ static void *try_vmalloc(struct vmalloc *v, u64 size, u64 align, vaddr_t start, 
     vm->page_order = order;
     vm->requested_size = asked;
     if (!get_pages(v, vm, gfp, caller) || map_pages(v, vm, prot) != 0) {
-        vm_unpublish(v, vm);
-        vm_release(v, vm, caller);
+        vm_discard(v, vm, caller);
         return NULL;
     }
     __atomic_add_fetch(&v->counters.allocs, 1, __ATOMIC_RELAXED);
     __atomic_and_fetch(&vm->flags, ~VM_UNINITIALIZED, __ATOMIC_RELEASE);
     return (void *)vm->addr;
+}
+
+static const char *why_impossible(const struct vmalloc *v, u64 size, u64 align)
+{
+    u64 pages = bytes_to_pages(size); /* 0 also when it wraps */
+    if (size == 0)
+        return "nothing to allocate";
+    if (pages == 0 || pages > v->buddy->managed)
+        return "more than all RAM";
+    return is_power_of_two(align) ? NULL : "the alignment is not a power of two";
 }
 
 void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
@@ -205,18 +213,15 @@ void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr
                     (void *)caller);
         return NULL;
     }
-    u64 pages = bytes_to_pages(size);
-    if (pages == 0 || pages > v->buddy->managed) {
-        if (!(gfp & __GFP_NOWARN))
-            port_warn("vmalloc: size %lu: %s (%pS)", size,
-                      size == 0 ? "nothing to allocate" : "more than all RAM", (void *)caller);
-        return NULL;
-    }
+    const char *impossible = why_impossible(v, size, align);
+    if (impossible && !(gfp & __GFP_NOWARN))
+        port_warn("vmalloc: size %lu align %#lx: %s (%pS)", size, align, impossible,
+                  (void *)caller);
     void *address = NULL;
-    if (flags & VM_ALLOW_HUGE && size >= HUGE_SIZE)
+    if (!impossible && flags & VM_ALLOW_HUGE && size >= HUGE_SIZE)
         address = try_vmalloc(v, size, align, start, end, gfp | __GFP_NOWARN, prot, flags,
                               HUGE_ORDER, caller);
-    if (!address)
+    if (!impossible && !address)
         address = try_vmalloc(v, size, align, start, end, gfp, prot, flags, 0, caller);
     if (!address)
         __atomic_add_fetch(&v->counters.failures, 1, __ATOMIC_RELAXED);

@@ -40,13 +40,14 @@ struct vm_struct {
     u64 requested_size; /* bytes, as asked for */
     u32 flags;
     u32 page_order;      /* 0, or 9 when mapped by 2 MiB leaves */
-    u64 nr_pages;        /* 4 KiB pages mapped */
+    u64 nr_pages;        /* 4 KiB pages mapped; 0 with VM_IOREMAP */
     struct page **pages; /* of nr_pages; owned with VM_ALLOC and VM_MAP_PUT_PAGES */
     paddr_t phys_addr;   /* VM_IOREMAP */
     vaddr_t caller;      /* return address of who allocated */
     u64 born_ns;
     struct vmap_area *area;
-    struct vm_struct *next_deferred; /* on vmalloc->deferred, see vfree_atomic() */
+    struct vm_struct *next_deferred; /* VM_DEFERRED: on vmalloc->deferred, see vfree_atomic() */
+    vaddr_t free_caller;             /* VM_DEFERRED: who asked for that */
 };
 
 /* Bytes usable: without the guard. */

@@ -28,13 +28,18 @@ struct vm_history {
 #define VMAP_BLOCK_PAGES 1024u /* 4 MiB of address space per vm_map_ram block */
 #define VMAP_RAM_MAX 64u       /* larger requests get an area of their own */
 
-/* A chunk of address space from which one CPU bump-allocates short-lived maps. */
+/*
+ * Address space for short-lived maps: a block from which one CPU bump-allocates, or, for a mapping
+ * that is too large for that, an area of its own (`whole`: it lives and dies with its one mapping).
+ */
 struct vmap_block {
     struct vmap_area *area;
     struct list_head link; /* in vmalloc->block_list */
     u32 cpu;
-    u32 free, dirty;                     /* pages never given out / given back */
-    u64 used_map[VMAP_BLOCK_PAGES / 64]; /* pages mapped now */
+    bool whole;
+    u32 free, dirty;                      /* pages never given out / given back or given up */
+    u64 used_map[VMAP_BLOCK_PAGES / 64];  /* pages that belong to a mapping now */
+    u64 first_map[VMAP_BLOCK_PAGES / 64]; /* ... and are the first one of it */
 };
 
 struct vmalloc_counters {
@@ -85,21 +90,24 @@ void free_unmap_vmap_area(struct vmalloc *v, struct vmap_area *area);
 void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
                     u64 prot, u32 flags, vaddr_t caller);
 void vfree_from(struct vmalloc *v, const void *address, vaddr_t caller);
+/* Whose area contains the address, or NULL. It stays alive while the caller owns the area, or holds
+ * vmalloc->lock; to anybody else it is a hint. */
 struct vm_struct *vm_find(struct vmalloc *v, vaddr_t address);
-/* Reserve a range with a vm_struct. align: bytes. NULL when none. */
+/* Reserve a range with a vm_struct. align: bytes, a power of two. NULL when none. */
 struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end,
                              u32 flags, gfp_t gfp, vaddr_t caller);
 /* Unpublish the area that starts at `address` so that exactly one caller gets to free it: its vm, or
  * NULL after a report that says why not. `kinds`: at least one of these flags must be set. */
 struct vm_struct *vm_claim(struct vmalloc *v, const void *address, u32 kinds, const char *function,
                            vaddr_t caller);
-/* find_vm_area() no longer sees the area. */
-void vm_unpublish(struct vmalloc *v, struct vm_struct *vm);
-/* Take a claimed or unpublished area apart: PTEs cleared, history written, owned pages back to the
- * buddy, range to the flush queue, descriptors freed. */
+/* Take a claimed area apart: history written, PTEs cleared, owned pages back to the buddy, range to
+ * the flush queue, descriptors freed. */
 void vm_release(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
-/* Free the pages that a claimed area owns, and their array. */
-void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
+/* The same for an area that could not be completed: nobody ever had its address, so it is neither
+ * claimed nor remembered in the history. */
+void vm_discard(struct vmalloc *v, struct vm_struct *vm, vaddr_t caller);
+/* Free the pages that an area owns behind its first `keep`; they must be unmapped. */
+void vm_free_pages(struct vmalloc *v, struct vm_struct *vm, u64 keep, vaddr_t caller);
 /* The array of page pointers of an area: kmalloc, or vmalloc when that is too large. */
 struct page **vm_array_alloc(struct vmalloc *v, u64 count, gfp_t gfp, vaddr_t caller);
 void vm_array_free(struct vmalloc *v, struct page **array, vaddr_t caller);
@@ -110,17 +118,18 @@ extern paddr_t ioremap_limit;
 /* The most recently freed area that covered the address; false when none is remembered. */
 bool vm_history_find(const struct vmalloc *v, vaddr_t address, struct vm_history *out);
 
-/* vm_map_ram's side: give dirty, unused blocks back (called by vm_unmap_aliases and on shortage). */
+/* vm_map_ram's side: send blocks without a live mapping to the flush queue, also if they have pages
+ * left to give out (called by vm_unmap_aliases and on shortage). Returns their pages. */
 u64 vmap_blocks_purge(struct vmalloc *v);
-/* The block that contains the address, or NULL. */
+/* The block that contains the address, or NULL; it may die as soon as no mapping of it is live. */
 struct vmap_block *vmap_block_find(struct vmalloc *v, vaddr_t address);
 
 /* Bring everything cached or lazy home (deferred frees, lazy ranges, blocks, empty tables, slabs,
  * per-CPU pages), so that counts can be compared. May sleep. */
 void mm_quiesce(void);
 
-/* P1 and the sums: each page of a live area is mapped to its own frame, each guard has no PTE. NULL
- * or a sentence. */
+/* V1..V6, P1 and the sums: each page of a live area is mapped to its own frame, each guard has no PTE.
+ * NULL or a sentence. Exact while no other CPU is in the middle of a vmalloc() or vfree(). */
 const char *vmalloc_check_instance(struct vmalloc *v);
 
 #endif

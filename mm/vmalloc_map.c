@@ -27,9 +27,7 @@ void *vmap(struct page **pages, u64 count, u32 flags, u64 prot)
     if (!vm)
         return NULL;
     if (pt_map_pages(v->pt, vm->addr, pages, count, prot) != 0) {
-        vm_unpublish(v, vm);
-        vm->flags &= ~VM_MAP_PUT_PAGES; /* on failure the pages stay the caller's */
-        vm_release(v, vm, caller);
+        vm_discard(v, vm, caller); /* vm->pages is not set yet: the pages stay the caller's */
         return NULL;
     }
     vm->pages = flags & VM_MAP_PUT_PAGES ? pages : NULL;
@@ -88,8 +86,7 @@ static void *ioremap_prot(paddr_t physical, u64 size, u64 prot, vaddr_t caller)
         return NULL;
     vm->phys_addr = first;
     if (pt_map(v->pt, vm->addr, first, bytes, prot, IOREMAP_MAX_SHIFT) != 0) {
-        vm_unpublish(v, vm);
-        vm_release(v, vm, caller);
+        vm_discard(v, vm, caller);
         return NULL;
     }
     return (void *)(vm->addr + (physical - first));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Questions to vmalloc that change nothing: what is at an address, which frame, copy without risk,
- * counters, and the check of P1. Locks: the space's for finding, vmalloc->lock for blocks; the dump
- * only tries, since it runs inside crashes.
+ * counters, and the check of P1. Lock: the space's, for finding; the dump only tries it, since it runs
+ * inside crashes.
  */
 #include "lib/bits.h"
 #include "lib/format.h"
@@ -14,12 +14,21 @@ bool is_vmalloc_addr(const void *address)
     return (vaddr_t)address >= VMALLOC_BASE && (vaddr_t)address < VMALLOC_END;
 }
 
+/* Under the space's lock: outside of it the area may be gone before its vm has been read. */
+static struct vm_struct *vm_find_locked(struct vmalloc *v, vaddr_t address)
+{
+    struct vmap_area *area = v->space.design->find(&v->space, address);
+    return area && area->kind == VMAP_BUSY ? __atomic_load_n(&area->vm, __ATOMIC_ACQUIRE) : NULL;
+}
+
 struct vm_struct *vm_find(struct vmalloc *v, vaddr_t address)
 {
     if (!v->ready)
         return NULL;
-    struct vmap_area *area = vmap_space_find(&v->space, address);
-    return area ? __atomic_load_n(&area->vm, __ATOMIC_ACQUIRE) : NULL;
+    u64 flags = spin_lock_irqsave(&v->space.lock);
+    struct vm_struct *vm = vm_find_locked(v, address);
+    spin_unlock_irqrestore(&v->space.lock, flags);
+    return vm;
 }
 
 struct vm_struct *find_vm_area(const void *address)
@@ -41,29 +50,29 @@ pfn_t vmalloc_to_pfn(const void *address)
     return page ? page_to_pfn(page) : 0;
 }
 
-/* Is the page at this address ordinary memory of a live mapping (not a hole, guard or device)? */
-static bool page_is_readable(struct vmalloc *v, vaddr_t address)
+/*
+ * The content at an address where ordinary memory is mapped, or NULL for a hole, a guard page or
+ * device memory. Through the direct map: that view stays when the area is freed at this moment.
+ */
+static const void *memory_behind(const struct vmalloc *v, vaddr_t address)
 {
-    struct vmap_area *area = vmap_space_find(&v->space, address);
-    if (!area)
-        return false;
-    struct vm_struct *vm = __atomic_load_n(&area->vm, __ATOMIC_ACQUIRE);
-    if (vm && vm->flags & (VM_IOREMAP | VM_UNINITIALIZED))
-        return false;
     struct pt_walk walk;
-    return pt_walk(v->pt, address, &walk);
+    if (!is_vmalloc_addr((const void *)address) || !pt_walk(v->pt, address, &walk))
+        return NULL;
+    bool is_ram = !v->ram || memmap_contains(v->ram, walk.physical >> PAGE_SHIFT);
+    return is_ram ? phys_to_virt(walk.physical) : NULL;
 }
 
 u64 vread(void *to, const void *from, u64 count)
 {
-    struct vmalloc *v = &kernel_vmalloc;
     u8 *out = to;
     vaddr_t at = (vaddr_t)from;
     u64 live = 0;
     while (count) {
         u64 chunk = min_u64(count, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
-        if (is_vmalloc_addr((void *)at) && page_is_readable(v, at)) {
-            memcpy(out, (const void *)at, chunk);
+        const void *memory = memory_behind(&kernel_vmalloc, at);
+        if (memory) {
+            memcpy(out, memory, chunk);
             live += chunk;
         } else {
             memset(out, 0, chunk);
@@ -78,14 +87,18 @@ u64 vread(void *to, const void *from, u64 count)
 bool vmalloc_dump_obj(const void *address, char *buf, u64 size)
 {
     struct vmalloc *v = &kernel_vmalloc;
-    if (!v->ready || !is_vmalloc_addr(address) || !spin_trylock(&v->space.lock))
+    struct vm_struct *vm = NULL;
+    if (!v->ready || !is_vmalloc_addr(address))
         return false;
-    struct vmap_area *area = v->space.design->find(&v->space, (vaddr_t)address);
-    struct vm_struct *vm = area && area->kind == VMAP_BUSY ? area->vm : NULL;
-    if (vm)
-        format_to(buf, size, "%lu-page vmalloc region starting at %#lx, allocated at %pS",
-                  vm->nr_pages, vm->addr, (void *)vm->caller);
-    spin_unlock(&v->space.lock);
+    u64 flags = irq_save(); /* an interrupt that wants the lock must not find it taken here */
+    if (spin_trylock(&v->space.lock)) {
+        vm = vm_find_locked(v, (vaddr_t)address);
+        if (vm)
+            format_to(buf, size, "%lu-page vmalloc region starting at %#lx, allocated at %pS",
+                      vm->nr_pages, vm->addr, (void *)vm->caller);
+        spin_unlock(&v->space.lock);
+    }
+    irq_restore(flags);
     return vm != NULL;
 }
 

@@ -9,6 +9,20 @@
 #include "lib/string.h"
 #include "mm/vmalloc_internal.h"
 
+/* Where the range ends when the area has `pages` pages. */
+static vaddr_t end_for(const struct vm_struct *vm, u64 pages)
+{
+    return vm->addr + ((pages + !(vm->flags & VM_NO_GUARD)) << PAGE_SHIFT);
+}
+
+/* Change the range; its new size is vm->size also if that is not what was wanted. */
+static int resize(struct vmalloc *v, struct vm_struct *vm, vaddr_t new_end)
+{
+    int err = vmap_space_resize(&v->space, vm->area, new_end);
+    vm->size = vmap_area_size(vm->area);
+    return err;
+}
+
 /*
  * Free the pages behind `keep`.
  *   1 clear their PTEs   2 flush, since the addresses are reusable at once   3 free the pages
@@ -20,14 +34,8 @@ static void shrink_in_place(struct vmalloc *v, struct vm_struct *vm, u64 keep, v
     vaddr_t tail = vm->addr + (keep << PAGE_SHIFT);
     pt_unmap(v->pt, tail, drop << PAGE_SHIFT);
     port_tlb_flush_range(tail, tail + (drop << PAGE_SHIFT));
-    for (u64 i = keep; i < vm->nr_pages; i++)
-        page_set_use(v->buddy, vm->pages[i], PAGE_USE_OTHER);
-    buddy_free_bulk(v->buddy, vm->pages + keep, drop, caller);
-    __atomic_sub_fetch(&v->nr_pages, drop, __ATOMIC_RELAXED);
-    vm->nr_pages = keep;
-    vaddr_t new_end = vm->addr + ((keep + 1) << PAGE_SHIFT);
-    if (vmap_space_resize(&v->space, vm->area, new_end) == 0)
-        vm->size = new_end - vm->addr;
+    vm_free_pages(v, vm, keep, caller);
+    resize(v, vm, end_for(vm, keep));
 }
 
 /*
@@ -39,31 +47,31 @@ static bool grow_in_place(struct vmalloc *v, struct vm_struct *vm, u64 count, gf
 {
     u64 old = vm->nr_pages;
     vaddr_t old_end = vm->area->va_end;
-    struct page **pages = vm_array_alloc(v, count, gfp | __GFP_NOWARN, caller);
-    if (!pages)
+    struct page **old_array = vm->pages;
+    struct page **array = vm_array_alloc(v, count, gfp | __GFP_NOWARN, caller);
+    if (!array)
         return false;
-    if (vmap_space_resize(&v->space, vm->area, vm->addr + ((count + 1) << PAGE_SHIFT)) != 0)
+    if (resize(v, vm, end_for(vm, count)) != 0)
         goto free_array;
-    u64 got = buddy_alloc_bulk(v->buddy, gfp | __GFP_NOWARN, count - old, pages + old, caller);
+    u64 got = buddy_alloc_bulk(v->buddy, gfp | __GFP_NOWARN, count - old, array + old, caller);
     if (got < count - old)
         goto free_pages;
-    if (pt_map_pages(v->pt, vm->addr + (old << PAGE_SHIFT), pages + old, got, PROT_KERNEL_RW) != 0)
+    if (pt_map_pages(v->pt, vm->addr + (old << PAGE_SHIFT), array + old, got, PROT_KERNEL_RW) != 0)
         goto free_pages;
-    memcpy(pages, vm->pages, old * sizeof(pages[0]));
-    vm_array_free(v, vm->pages, caller);
+    memcpy(array, old_array, old * sizeof(array[0]));
     for (u64 i = old; i < count; i++)
-        page_set_use(v->buddy, pages[i], PAGE_USE_VMALLOC);
+        page_set_use(v->buddy, array[i], PAGE_USE_VMALLOC);
     __atomic_add_fetch(&v->nr_pages, got, __ATOMIC_RELAXED);
-    vm->pages = pages;
+    vm->pages = array;
     vm->nr_pages = count;
-    vm->size = vm->area->va_end - vm->addr;
+    vm_array_free(v, old_array, caller);
     return true;
 
 free_pages:
-    buddy_free_bulk(v->buddy, pages + old, got, caller);
-    vmap_space_resize(&v->space, vm->area, old_end);
+    buddy_free_bulk(v->buddy, array + old, got, caller);
+    resize(v, vm, old_end); /* without memory for a descriptor the guard stays wider */
 free_array:
-    vm_array_free(v, pages, caller);
+    vm_array_free(v, array, caller);
     return false;
 }
 
@@ -79,6 +87,9 @@ static void *move(struct vmalloc *v, const struct vm_struct *vm, const void *add
     return fresh;
 }
 
+/* Of these exactly VM_ALLOC must be set: not in the making, not waiting for its deferred free. */
+#define VREALLOC_FLAGS (VM_ALLOC | VM_UNINITIALIZED | VM_DEFERRED)
+
 void *vrealloc(const void *address, u64 size, gfp_t gfp)
 {
     struct vmalloc *v = &kernel_vmalloc;
@@ -91,7 +102,7 @@ void *vrealloc(const void *address, u64 size, gfp_t gfp)
         return NULL;
     }
     struct vm_struct *vm = vm_find(v, (vaddr_t)address);
-    if (!vm || vm->addr != (vaddr_t)address || !(vm->flags & VM_ALLOC)) {
+    if (!vm || vm->addr != (vaddr_t)address || (vm->flags & VREALLOC_FLAGS) != VM_ALLOC) {
         port_report("vrealloc(%p, %lu): not the start of a vmalloc area; called from %pS",
                     (void *)(vaddr_t)address, size, (void *)caller);
         return NULL;
