@@ -60,4 +60,8 @@ void host_set_interrupt(bool inside);
 
 u32 host_locks_held(void);
 
+/* From now on port_tlb_flush_*() count but flush nothing: the positive control of every test that
+ * looks for forgotten flushes. Until the next test, or false. */
+void host_forget_flushes(bool forget);
+
 #endif

@@ -24,6 +24,7 @@ vaddr_t host_direct_map_base, host_vmemmap_base;
 static u32 cpu_count = 1;
 static u64 clock_ns;
 static struct tlb_stats tlb_counters;
+static bool flushes_forgotten;
 static u64 warnings;
 
 static bool panic_expected;
@@ -247,13 +248,20 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end)
            "flush of [%#lx, %#lx)", start, end);
     tlb_counters.range_flushes++;
     tlb_counters.pages_flushed += (end - start) >> PAGE_SHIFT;
-    mmu_flush_range(start, end); /* stricter than real: a long range drops no more than itself */
+    if (!flushes_forgotten)
+        mmu_flush_range(start, end); /* stricter than real: a long range drops only itself */
 }
 
 void port_tlb_flush_all(void)
 {
     tlb_counters.full_flushes++;
-    mmu_flush_all();
+    if (!flushes_forgotten)
+        mmu_flush_all();
+}
+
+void host_forget_flushes(bool forget)
+{
+    flushes_forgotten = forget;
 }
 
 struct tlb_stats port_tlb_stats(void)
@@ -268,6 +276,7 @@ int host_setup(void **state)
     (void)state;
     host_cpus_reset();
     memset(&tlb_counters, 0, sizeof(tlb_counters));
+    flushes_forgotten = false;
     cpu_count = 1;
     clock_ns = 0;
     warnings = 0;

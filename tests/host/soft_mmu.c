@@ -242,3 +242,17 @@ u64 mmu_cached_table(paddr_t table)
             n += tlb[i].walk.tables[depth] == table;
     return n;
 }
+
+u64 mmu_cached_stale(void)
+{
+    u64 n = 0;
+
+    for (size_t i = 0; i < tlb_count; i++) {
+        const struct walk *cached = &tlb[i].walk;
+        struct walk now;
+
+        walk_tables(tlb[i].root, cached->page, &now);
+        n += !now.found || now.frame != cached->frame || now.page_size != cached->page_size;
+    }
+    return n;
+}

@@ -46,4 +46,7 @@ u64 mmu_cached_range(vaddr_t start, vaddr_t end);
 u64 mmu_cached_frames(paddr_t start, paddr_t end);
 u64 mmu_cached_table(paddr_t table);
 
+/* How many cached translations the tables no longer agree with: another frame, or none. */
+u64 mmu_cached_stale(void);
+
 #endif
