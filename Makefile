@@ -35,7 +35,7 @@ export CROSS
 .DEFAULT_GOAL := all
 
 # ---- what the kernel is made of ------------------------------------------------------------------
-DIRS   := boot kernel lib mm mm/vmap mm/commands drivers proc tests/kernel
+DIRS   := boot kernel lib mm mm/vmap mm/commands drivers proc bench tests/kernel
 C_SRC  := $(foreach d,$(DIRS),$(sort $(wildcard $d/*.c)))
 ASM_SRC := $(foreach d,$(DIRS),$(sort $(wildcard $d/*.asm)))
 OBJ    := $(C_SRC:.c=.o) $(ASM_SRC:.asm=.asm.o)

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The workloads of Linux's lib/test_vmalloc.c, by its names and with its counts. Each loop is written
+ * once and compiled for both worlds: `struct world` says how to get and to give back a range, and
+ * because the loops are always inlined with a constant one, no indirect call is left in them.
+ *
+ * What an operation is stands in the table at the end. No locks, no invariants of its own.
+ * Read next: bench/measure.c.
+ */
+#include "bench/workloads.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+
+#define __loop static inline __attribute__((always_inline))
+
+#define LONG_BUSY 15000u        /* areas alive in long_busy_list */
+#define LONG_BUSY_PAGES 100u    /* its large request */
+#define RANDOM_PAGES 100u       /* random_size: 1 .. this */
+#define FIX_ALIGN (32 * KIB)    /* 2 x THREAD_ALIGN of x86-64 */
+#define FIX_ALIGN_PAGES 5u      /* fix_align's size */
+#define RANDOM_ALIGN_SHIFTS 23u /* random_size_align: 1 byte .. 4 MiB */
+#define RANDOM_ALIGN_PAGES 10u  /* ... and 1 .. this */
+#define ALIGN_SHIFTS 64u        /* align_shift: every power of two */
+
+struct world {
+    void *(*get)(struct bench *b, u64 pages);                    /* content undefined */
+    void *(*get_aligned)(struct bench *b, u64 pages, u64 align); /* zeroed where there are pages */
+    void (*put)(struct bench *b, void *what);
+    void (*touch)(void *what);
+};
+
+/* The layer ---------------------------------------------------------------------------------------- */
+
+static inline void *layer_get(struct bench *b __unused, u64 pages)
+{
+    return vmalloc(pages << PAGE_SHIFT);
+}
+
+static inline void *layer_get_aligned(struct bench *b, u64 pages, u64 align)
+{
+    return __vmalloc_node_range(pages << PAGE_SHIFT, align, b->space->start, b->space->end,
+                                GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, PROT_KERNEL_RW, 0,
+                                (vaddr_t)bench_suite);
+}
+
+static inline void layer_put(struct bench *b __unused, void *what)
+{
+    vfree(what);
+}
+
+static inline void layer_touch(void *what)
+{
+    *(volatile u8 *)what = 0;
+}
+
+static const struct world layer = {layer_get, layer_get_aligned, layer_put, layer_touch};
+
+/* A private space: the same request, guard page included -------------------------------------------- */
+
+static inline void *space_get_aligned(struct bench *b, u64 pages, u64 align)
+{
+    struct vmap_area *area;
+
+    vmap_space_alloc(b->space, (pages + 1) << PAGE_SHIFT, max_u64(align, PAGE_SIZE),
+                     b->space->start, b->space->end, (vaddr_t)bench_suite, &area);
+    return area;
+}
+
+static inline void *space_get(struct bench *b, u64 pages)
+{
+    return space_get_aligned(b, pages, PAGE_SIZE);
+}
+
+static inline void space_put(struct bench *b, void *what)
+{
+    vmap_space_free(b->space, what);
+}
+
+static inline void space_touch(void *what __unused)
+{
+}
+
+static const struct world space = {space_get, space_get_aligned, space_put, space_touch};
+
+/* The loops ------------------------------------------------------------------------------------------ */
+
+__loop bool fixed(struct bench *b, u64 loops, const struct world *w, u64 pages)
+{
+    while (loops--) {
+        void *what = w->get(b, pages);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        w->touch(what);
+        w->put(b, what);
+    }
+    return true;
+}
+
+__loop bool long_busy(struct bench *b, u64 loops, const struct world *w)
+{
+    while (loops--) {
+        void *large = w->get(b, LONG_BUSY_PAGES), *one = w->get(b, 1);
+        if (unlikely(!large || !one))
+            return bench_fail(b, "no memory");
+        w->touch(large);
+        w->touch(one);
+        w->put(b, large);
+        w->put(b, one);
+    }
+    return true;
+}
+
+__loop bool random_size(struct bench *b, u64 loops, const struct world *w)
+{
+    while (loops--) {
+        void *what = w->get(b, 1 + rng_below(&b->rng, RANDOM_PAGES));
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        w->touch(what);
+        w->put(b, what);
+    }
+    return true;
+}
+
+__loop bool fix_align(struct bench *b, u64 loops, const struct world *w)
+{
+    while (loops--) {
+        void *what = w->get_aligned(b, FIX_ALIGN_PAGES, FIX_ALIGN);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        w->put(b, what);
+    }
+    return true;
+}
+
+/* Size and alignment come from the same random byte, as in the original: they are correlated. */
+__loop bool random_size_align(struct bench *b, u64 loops, const struct world *w)
+{
+    while (loops--) {
+        u8 r = (u8)rng_next(&b->rng);
+        void *what = w->get_aligned(b, r % RANDOM_ALIGN_PAGES + 1, 1UL << r % RANDOM_ALIGN_SHIFTS);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        w->put(b, what);
+    }
+    return true;
+}
+
+/* Large alignments have no room: the refusals are part of the workload, and counted. */
+__loop bool align_shift(struct bench *b, u64 loops, const struct world *w)
+{
+    while (loops--) {
+        for (unsigned shift = 0; shift < ALIGN_SHIFTS; shift++) {
+            void *what = w->get_aligned(b, 1, 1UL << shift);
+            if (what)
+                w->put(b, what);
+            else
+                b->failures++;
+        }
+    }
+    return true;
+}
+
+/* Setups --------------------------------------------------------------------------------------------- */
+
+__loop bool keep_ones(struct bench *b, u64 count, const struct world *w)
+{
+    while (b->kept < count) {
+        void *what = w->get(b, 1);
+        if (!what)
+            return bench_fail(b, "no memory");
+        *bench_kept(b, b->kept++) = what;
+        if (!bench_go_on(b))
+            return false;
+    }
+    return true;
+}
+
+__loop bool long_busy_setup(struct bench *b, const struct world *w)
+{
+    return bench_keep_room(b, LONG_BUSY) && keep_ones(b, LONG_BUSY, w);
+}
+
+/* As many exact holes of one area each as fit into the lazy flush's threshold: every second area of
+ * twice as many goes. */
+__loop bool full_fit_setup(struct bench *b, const struct world *w)
+{
+    u64 pairs = lazy_max_pages();
+
+    if (!bench_keep_room(b, 2 * pairs) || !keep_ones(b, 2 * pairs, w))
+        return false;
+    for (u64 i = 1; i < 2 * pairs; i += 2) {
+        w->put(b, *bench_kept(b, i));
+        *bench_kept(b, i) = NULL;
+        if (!bench_go_on(b))
+            return false;
+    }
+    return true;
+}
+
+static void layer_teardown(struct bench *b)
+{
+    for (u64 i = 0; i < b->kept; i++)
+        vfree(*bench_kept(b, i));
+    bench_keep_end(b);
+}
+
+static void space_teardown(struct bench *b)
+{
+    bench_keep_end(b);
+}
+
+/* Mapping pages that exist already; layer only ---------------------------------------------------------- */
+
+static bool page_setup(struct bench *b)
+{
+    b->page = alloc_pages(GFP_KERNEL, 0);
+    return b->page || bench_fail(b, "no memory");
+}
+
+static void page_teardown(struct bench *b)
+{
+    free_pages(b->page, 0);
+    b->page = NULL;
+}
+
+static bool loop_vm_map_ram(struct bench *b, u64 loops)
+{
+    while (loops--) {
+        void *what = vm_map_ram(&b->page, 1);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        layer_touch(what);
+        vm_unmap_ram(what, 1);
+    }
+    return true;
+}
+
+static bool loop_vmap(struct bench *b, u64 loops)
+{
+    while (loops--) {
+        void *what = vmap(&b->page, 1, VM_MAP, PROT_KERNEL_RW);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        vunmap(what);
+    }
+    return true;
+}
+
+/* 1 page, 4 pages, 1 page, half a page, 1 page: the byte written first survives it all. */
+static bool loop_vrealloc(struct bench *b, u64 loops)
+{
+    static const u64 sizes[] = {4 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE / 2, PAGE_SIZE};
+
+    while (loops--) {
+        volatile u8 *what = vrealloc(NULL, PAGE_SIZE, GFP_KERNEL);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        *what = 'a';
+        for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+            volatile u8 *now = vrealloc((const void *)what, sizes[i], GFP_KERNEL);
+            if (unlikely(!now)) {
+                vfree((const void *)what);
+                return bench_fail(b, "no memory");
+            }
+            what = now;
+        }
+        ASSERT(*what == 'a', "vrealloc lost the content: %u", *what);
+        vfree((const void *)what);
+    }
+    return true;
+}
+
+/* The parts, to know what the whole is made of -------------------------------------------------------- */
+
+__loop bool page_pairs(struct bench *b, u64 loops, gfp_t gfp)
+{
+    while (loops--) {
+        struct page *page = alloc_pages(gfp, 0);
+        if (unlikely(!page))
+            return bench_fail(b, "no memory");
+        free_pages(page, 0);
+    }
+    return true;
+}
+
+static bool loop_alloc_page(struct bench *b, u64 loops)
+{
+    return page_pairs(b, loops, GFP_KERNEL);
+}
+
+static bool loop_alloc_page_zero(struct bench *b, u64 loops)
+{
+    return page_pairs(b, loops, GFP_KERNEL | __GFP_ZERO);
+}
+
+static bool loop_kmalloc(struct bench *b, u64 loops)
+{
+    while (loops--) {
+        void *what = kmalloc(64, GFP_KERNEL);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        kfree(what);
+    }
+    return true;
+}
+
+static bool loop_vzalloc(struct bench *b, u64 loops)
+{
+    while (loops--) {
+        void *what = vzalloc(PAGE_SIZE);
+        if (unlikely(!what))
+            return bench_fail(b, "no memory");
+        vfree(what);
+    }
+    return true;
+}
+
+static bool to_page_setup(struct bench *b)
+{
+    return bench_keep_room(b, 1) && keep_ones(b, 1, &layer);
+}
+
+static bool loop_to_page(struct bench *b, u64 loops)
+{
+    void *what = *bench_kept(b, 0);
+
+    while (loops--)
+        if (unlikely(!vmalloc_to_page(what)))
+            return bench_fail(b, "vmalloc_to_page() found nothing");
+    return true;
+}
+
+/* Each shared loop, once for each world. */
+#define BOTH_WORLDS(name, ...)                                                                     \
+    static bool layer_##name(struct bench *b, u64 loops)                                           \
+    {                                                                                              \
+        const struct world *w = &layer;                                                            \
+        return __VA_ARGS__;                                                                        \
+    }                                                                                              \
+    static bool space_##name(struct bench *b, u64 loops)                                           \
+    {                                                                                              \
+        const struct world *w = &space;                                                            \
+        return __VA_ARGS__;                                                                        \
+    }
+BOTH_WORLDS(fix_1, fixed(b, loops, w, 1))
+BOTH_WORLDS(fix_10, fixed(b, loops, w, 10))
+BOTH_WORLDS(long_busy, long_busy(b, loops, w))
+BOTH_WORLDS(random, random_size(b, loops, w))
+BOTH_WORLDS(fix_align, fix_align(b, loops, w))
+BOTH_WORLDS(random_align, random_size_align(b, loops, w))
+BOTH_WORLDS(align_shift, align_shift(b, loops, w))
+
+static bool layer_long_busy_setup(struct bench *b)
+{
+    return long_busy_setup(b, &layer);
+}
+
+static bool layer_full_fit_setup(struct bench *b)
+{
+    return full_fit_setup(b, &layer);
+}
+
+static bool space_long_busy_setup(struct bench *b)
+{
+    return long_busy_setup(b, &space);
+}
+
+static bool space_full_fit_setup(struct bench *b)
+{
+    return full_fit_setup(b, &space);
+}
+
+#define LAYER(workload_name, count, text, loop_fn, ...)                                            \
+    {                                                                                              \
+        .name = workload_name, .what = text, .world = BENCH_LAYER, .loops = count,                 \
+        .loop = loop_fn, __VA_ARGS__                                                               \
+    }
+#define SPACE(workload_name, count, text, loop_fn, ...)                                            \
+    {                                                                                              \
+        .name = workload_name, .what = text, .world = BENCH_SPACE, .loops = count,                 \
+        .loop = loop_fn, __VA_ARGS__                                                               \
+    }
+#define PREPARED(setup_fn, teardown_fn) .setup = setup_fn, .teardown = teardown_fn
+
+const struct bench_workload bench_suite[] = {
+    LAYER("fix_size", 40000, "vmalloc 1 page, write a byte, vfree", layer_fix_1),
+    LAYER("fix_size 10p", 20000, "the same with 10 pages", layer_fix_10),
+    LAYER("full_fit", 40000, "1 page, where 8192 holes of exactly that size wait", layer_fix_1,
+          PREPARED(layer_full_fit_setup, layer_teardown)),
+    LAYER("long_busy_list", 5000, "100 pages and 1 page, with 15000 areas alive", layer_long_busy,
+          PREPARED(layer_long_busy_setup, layer_teardown)),
+    LAYER("random_size", 10000, "1 to 100 pages", layer_random),
+    LAYER("fix_align", 20000, "5 zeroed pages aligned to 32 KiB", layer_fix_align),
+    LAYER("random_size_align", 20000, "1 to 10 zeroed pages aligned to 1 byte .. 4 MiB",
+          layer_random_align),
+    LAYER("align_shift", 500, "1 zeroed page with each of the 64 alignments", layer_align_shift),
+    LAYER("vm_map_ram", 40000, "map 1 page, write a byte, unmap", loop_vm_map_ram,
+          PREPARED(page_setup, page_teardown)),
+    LAYER("vmap", 40000, "vmap 1 page, vunmap", loop_vmap, PREPARED(page_setup, page_teardown)),
+    LAYER("vrealloc", 10000, "1, 4, 1, half a, 1 page, vfree", loop_vrealloc),
+    LAYER("vzalloc", 20000, "vzalloc 1 page, vfree", loop_vzalloc),
+    LAYER("vmalloc_to_page", 40000, "ask for one page", loop_to_page,
+          PREPARED(to_page_setup, layer_teardown)),
+    LAYER("alloc_page", 40000, "alloc_pages order 0, free_pages", loop_alloc_page),
+    LAYER("alloc_page zeroed", 20000, "the same with __GFP_ZERO", loop_alloc_page_zero),
+    LAYER("kmalloc 64", 40000, "kmalloc 64 bytes, kfree", loop_kmalloc),
+    SPACE("va_only fix_size", 40000, "reserve 1 page and its guard, free", space_fix_1),
+    SPACE("va_only fix_size 10p", 40000, "the same with 10 pages", space_fix_10),
+    SPACE("va_only full_fit", 40000, "1 page, where 8192 exact holes wait", space_fix_1,
+          PREPARED(space_full_fit_setup, space_teardown)),
+    SPACE("va_only long_busy_list", 20000, "100 pages and 1 page, with 15000 areas alive",
+          space_long_busy, PREPARED(space_long_busy_setup, space_teardown)),
+    SPACE("va_only random_size", 40000, "1 to 100 pages", space_random),
+    SPACE("va_only fix_align", 40000, "5 pages aligned to 32 KiB", space_fix_align),
+    SPACE("va_only random_size_align", 40000, "1 to 10 pages aligned to 1 byte .. 4 MiB",
+          space_random_align),
+    SPACE("va_only align_shift", 500, "1 page with each of the 64 alignments", space_align_shift),
+};
+const unsigned bench_suite_count = ARRAY_SIZE(bench_suite);
