@@ -17,6 +17,7 @@
 #include "mm/vmalloc_internal.h"
 
 static volatile u64 sink; /* what is read goes here, so that the read happens */
+static volatile u64 zero; /* a 0 that no analyser can see through */
 
 /* Inlined, so that the area's recorded caller is the function that makes the mistake. */
 static inline __attribute__((always_inline)) void *need_area(u64 pages)
@@ -107,8 +108,7 @@ static __noinline void read_through_null(const volatile u64 *pointer)
 
 static void fault_null(void)
 {
-    const u64 *volatile nothing = NULL;
-    read_through_null(nothing);
+    read_through_null((const u64 *)zero);
 }
 
 static __noinline void write_to_kernel_text(volatile u8 *text)
@@ -167,7 +167,6 @@ static __noinline u64 divide_by(volatile u64 *divisor)
 
 static void fault_divide(void)
 {
-    volatile u64 zero = 0;
     sink = divide_by(&zero);
 }
 

@@ -294,4 +294,6 @@ void vmap_bar(const struct snapshot *s)
     print_cells(width);
     print_frame(width, "└", "┘");
     print_legend(&axis);
+    if (s->lost)
+        print("  the bar ends at %016lx: no memory for a copy of the rest\n", s->complete_to);
 }

@@ -3,7 +3,8 @@
  * `vmap tree`: the red-black tree lying on its left side. Rows are in address order (reading down the
  * page is the in-order walk, V1), the root is at the left edge, and colour is a letter as well as a
  * colour. A subtree_max_size that is not the maximum of its node and children (V3) is marked.
- * Gathered under space->lock into kmalloc memory, printed after it. Read next: lib/rbtree.h.
+ * Gathered under space->lock into a table of its own (one shell), printed after it. Read next:
+ * lib/rbtree.h.
  */
 #include "kernel/command.h"
 #include "kernel/printk.h"
@@ -13,7 +14,6 @@
 #include "lib/string.h"
 #include "mm/commands/view.h"
 #include "mm/commands/vmap_views.h"
-#include "mm/slab.h"
 
 #define MAX_DEPTH 64    /* 2 log2(n + 1) with n < 2^31: a deeper tree is a broken one */
 #define NODE_COLUMNS 47 /* addresses, size and blanks between branch lines and tail */
@@ -36,6 +36,8 @@ struct drawing {
     bool busy, too_deep;
     const vaddr_t *mark;
 };
+
+static struct tree_row rows[SHOWN_NODES + MAX_DEPTH];
 
 /* Nodes at each depth, by a bounded descent (a cycle ends at MAX_DEPTH). Space lock held. */
 static void count_levels(const struct rb_node *node, unsigned depth, u64 *levels)
@@ -197,7 +199,7 @@ int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
 {
     const struct vmap_design *design = v->space.design;
     struct rb_root *(*root_of)(struct vmap_space *) = busy ? design->busy_root : design->free_root;
-    struct drawing d = {.capacity = SHOWN_NODES + MAX_DEPTH, .busy = busy, .mark = mark};
+    struct drawing d = {.rows = rows, .capacity = ARRAY_SIZE(rows), .busy = busy, .mark = mark};
     unsigned height;
     u64 nodes;
 
@@ -207,11 +209,6 @@ int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
               design->name, design->since, busy ? "busy" : "free");
         return -ENOENT;
     }
-    d.rows = kmalloc(d.capacity * sizeof(struct tree_row), GFP_KERNEL | __GFP_NOFAULT);
-    if (!d.rows) {
-        print("no memory for a copy of the tree\n");
-        return -ENOMEM;
-    }
     u64 flags = spin_lock_irqsave(&v->space.lock);
     d.show_depth = choose_depth(root->node, &nodes, &height);
     gather(&d, root->node, 0, 0, mark != NULL);
@@ -220,6 +217,5 @@ int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
         print("the %s tree is empty\n", busy ? "busy" : "free");
     else
         print_tree(&d, nodes, height, design->name);
-    kfree(d.rows);
     return 0;
 }
