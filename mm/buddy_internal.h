@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Shared by buddy.c (one block at a time), buddy_bulk.c (many pages at a time) and buddy_debug.c (what
+ * Shared by buddy.c (blocks), buddy_pcp.c (single pages), buddy_bulk.c (many pages at a time) and buddy_debug.c (what
  * is refused and why). "Locked" in a comment means: buddy->lock held. Not for anybody else.
  */
 #ifndef MM_BUDDY_INTERNAL_H
@@ -24,6 +24,10 @@ struct page *buddy_take_block(struct buddy *buddy, unsigned order);
 
 /* A block that no list and no caller holds goes to the lists, merged with its buddies. Locked. */
 void buddy_put_block(struct buddy *buddy, struct page *page, unsigned order);
+
+/* The same under the lock, with all tails marked; NULL when nothing is left above the reserve. */
+struct page *buddy_block_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller);
+void buddy_block_free(struct buddy *buddy, struct page *page, unsigned order);
 
 /* May this caller take 2^order pages, or would that touch the reserve? Locked. */
 static inline bool buddy_above_reserve(const struct buddy *buddy, gfp_t gfp, unsigned order)
