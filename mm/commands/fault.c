@@ -16,6 +16,13 @@
 #include "mm/commands/view.h"
 #include "mm/vmalloc_internal.h"
 
+/* Keeps its name in every backtrace: not inlined, not merged with a twin that has the same body. */
+#ifdef __clang__
+#define __trigger __noinline
+#else
+#define __trigger __attribute__((noipa))
+#endif
+
 static volatile u64 sink; /* what is read goes here, so that the read happens */
 static volatile u64 zero; /* a 0 that no analyser can see through */
 
@@ -35,7 +42,7 @@ static inline __attribute__((always_inline)) void *need_area(u64 pages)
 static volatile u64 deepest = ~0UL;
 
 /* Each frame takes 1 KiB and the guard page is 4: no frame can step over it. */
-static __noinline u64 recurse_until_the_stack_ends(u64 depth)
+static __trigger u64 recurse_until_the_stack_ends(u64 depth)
 {
     volatile u8 frame[1024];
 
@@ -51,7 +58,7 @@ static void fault_stack(void)
     sink = recurse_until_the_stack_ends(0);
 }
 
-static __noinline void write_behind_the_end(volatile u8 *area, u64 size)
+static __trigger void write_behind_the_end(volatile u8 *area, u64 size)
 {
     area[size] = 1;
 }
@@ -63,7 +70,7 @@ static void fault_guard(void)
         write_behind_the_end(area, 2 * PAGE_SIZE);
 }
 
-static __noinline void write_before_the_start(volatile u8 *area)
+static __trigger void write_before_the_start(volatile u8 *area)
 {
     area[-1] = 1;
 }
@@ -86,7 +93,7 @@ static void fault_under(void)
         write_before_the_start(area);
 }
 
-static __noinline void read_after_vfree(const volatile u64 *area)
+static __trigger void read_after_vfree(const volatile u64 *area)
 {
     sink = *area;
 }
@@ -101,7 +108,7 @@ static void fault_use_after_free(void)
     read_after_vfree(area);
 }
 
-static __noinline void read_through_null(const volatile u64 *pointer)
+static __trigger void read_through_null(const volatile u64 *pointer)
 {
     sink = *pointer;
 }
@@ -111,7 +118,7 @@ static void fault_null(void)
     read_through_null((const u64 *)zero);
 }
 
-static __noinline void write_to_kernel_text(volatile u8 *text)
+static __trigger void write_to_kernel_text(volatile u8 *text)
 {
     *text = 0xcc;
 }
@@ -121,7 +128,7 @@ static void fault_write_text(void)
     write_to_kernel_text((u8 *)__text_start);
 }
 
-static __noinline void write_to_read_only_data(volatile u8 *data)
+static __trigger void write_to_read_only_data(volatile u8 *data)
 {
     *data = 1;
 }
@@ -131,7 +138,7 @@ static void fault_write_rodata(void)
     write_to_read_only_data((u8 *)__rodata_start);
 }
 
-static __noinline void jump_into_data(void *target)
+static __trigger void jump_into_data(void *target)
 {
     ((void (*)(void))target)();
 }
@@ -145,7 +152,7 @@ static void fault_execute_data(void)
     jump_into_data(area);
 }
 
-static __noinline void read_non_canonical(const volatile u64 *pointer)
+static __trigger void read_non_canonical(const volatile u64 *pointer)
 {
     sink = *pointer;
 }
@@ -155,12 +162,12 @@ static void fault_non_canonical(void)
     read_non_canonical((const u64 *)(NON_CANONICAL_LOW + 0x1000));
 }
 
-static __noinline void execute_undefined_instruction(void)
+static __trigger void execute_undefined_instruction(void)
 {
     __asm__ volatile("ud2");
 }
 
-static __noinline u64 divide_by(volatile u64 *divisor)
+static __trigger u64 divide_by(volatile u64 *divisor)
 {
     return 1000 / *divisor;
 }
@@ -170,12 +177,12 @@ static void fault_divide(void)
     sink = divide_by(&zero);
 }
 
-static __noinline void panic_on_request(void)
+static __trigger void panic_on_request(void)
 {
     panic("asked for with `fault panic`");
 }
 
-static __noinline void assert_on_request(void)
+static __trigger void assert_on_request(void)
 {
     volatile u64 order = MAX_ORDER + 1;
     ASSERT(order <= MAX_ORDER, "order %lu > %u", order, MAX_ORDER);
@@ -183,7 +190,7 @@ static __noinline void assert_on_request(void)
 
 /* --- refused: reported, and the system goes on ------------------------------------------------- */
 
-static __noinline void vfree_twice(void *area)
+static __trigger void vfree_twice(void *area)
 {
     vfree(area);
     vfree(area);
@@ -197,7 +204,7 @@ static void misuse_double(void)
 }
 
 /* vfree() of an address that the area does not start at; then the right one. */
-static __noinline void vfree_at_offset(u64 offset)
+static __trigger void vfree_at_offset(u64 offset)
 {
     u8 *volatile area = need_area(3);
 
@@ -217,14 +224,14 @@ static void misuse_middle(void)
     vfree_at_offset(PAGE_SIZE);
 }
 
-static __noinline void misuse_foreign(void)
+static __trigger void misuse_foreign(void)
 {
     u64 on_the_stack = 0;
     void *volatile address = &on_the_stack;
     vfree(address);
 }
 
-static __noinline void free_page_twice(struct page *page)
+static __trigger void free_page_twice(struct page *page)
 {
     free_pages(page, 0);
     free_pages(page, 0);
@@ -304,7 +311,7 @@ COMMAND(fault, "fault", fault_run, fault_complete, "fault [KIND]",
 
 /* --- neither: what a stale TLB entry does --------------------------------------------------- */
 
-static __noinline void read_in_trial(void *area)
+static __trigger void read_in_trial(void *area)
 {
     sink = *(const volatile u64 *)area;
 }
