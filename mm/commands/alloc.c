@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Commands that act on address space: `vmalloc`, `vfree`, `vrealloc`. They call the public API and
- * nothing deeper, so what a student sees afterwards is what any kernel code would cause. Mistakes are
- * passed on to the API, which refuses them with a report; only memory of somebody else is protected.
- * Read next: mm/vmalloc.h, mm/commands/owned.h.
+ * nothing deeper, so what a student sees afterwards is what any kernel code would cause. Mistakes
+ * are passed on to the API, which refuses them with a report; only memory of somebody else is
+ * protected. Read next: mm/vmalloc.h, mm/commands/owned.h.
  */
 #include "kernel/command.h"
 #include "kernel/panic.h"

@@ -83,10 +83,9 @@ static void give(unsigned slot)
 
 static bool step_allocate(void)
 {
-    announce(
-        1, "Three areas: 3, 3 and 7 pages",
-        "The lowest free range that is large enough is taken, from its left edge. Each area gets\n"
-        "  one page more than asked: the guard, never mapped, so that running over the end faults.");
+    announce(1, "Three areas: 3, 3 and 7 pages",
+             "The lowest free range that is large enough is taken, from its left edge. Each\n"
+             "  area gets one page more than asked for: the guard, which is never mapped.");
     bool ok = take(0, 3, PAGE_SIZE) && take(1, 3, PAGE_SIZE) && take(2, 7, PAGE_SIZE);
     show();
     return ok;
@@ -94,10 +93,9 @@ static bool step_allocate(void)
 
 static bool step_free(void)
 {
-    announce(
-        2, "vfree the second",
-        "Its pages go back to the buddy at once. The address range does not: some CPU may still\n"
-        "  hold a translation in its TLB. It is lazy (P3) and waits for one flush together with others.");
+    announce(2, "vfree the second",
+             "Its pages go back to the buddy at once. The address range does not: some CPU\n"
+             "  may still hold a translation. It is lazy and waits for a TLB flush (P3).");
     give(1);
     show();
     return true;
@@ -105,9 +103,8 @@ static bool step_free(void)
 
 static bool step_purge(void)
 {
-    announce(
-        3, "Flush the TLB now (`vmap purge`)",
-        "After the flush nobody can reach the old frames through the range: it is free, a hole.");
+    announce(3, "Flush the TLB now (`vmap purge`)",
+             "After the flush nobody reaches the old frames through the range: it is free.");
     vm_unmap_aliases();
     show();
     return true;
@@ -115,9 +112,8 @@ static bool step_purge(void)
 
 static bool step_refill(void)
 {
-    announce(
-        4, "One page",
-        "With its guard it takes two of the hole's four pages: lowest fit, the left edge again.");
+    announce(4, "One page",
+             "With its guard it takes two of the hole's four pages: lowest fit, left edge.");
     bool ok = take(3, 1, PAGE_SIZE);
     show();
     return ok;
@@ -125,10 +121,9 @@ static bool step_refill(void)
 
 static bool step_exact(void)
 {
-    announce(
-        5, "One page more",
-        "The rest of the hole is exactly two pages. A full fit: the free range is gone, and with it\n"
-        "  its node in the tree.");
+    announce(5, "One page more",
+             "The rest of the hole is exactly two pages. A full fit: the free range is\n"
+             "  gone, and with it its node in the tree.");
     bool ok = take(4, 1, PAGE_SIZE);
     show();
     return ok;
@@ -136,10 +131,9 @@ static bool step_exact(void)
 
 static bool step_align(void)
 {
-    announce(
-        6, "One page, aligned to 64 KiB",
-        "Unless the free range happens to begin aligned, the area lands inside of it: what is left\n"
-        "  lies on both sides. This is the one fit that needs a second descriptor.");
+    announce(6, "One page, aligned to 64 KiB",
+             "Unless the free range happens to begin aligned, the area lands inside of it\n"
+             "  and leaves a rest on both sides: the one fit that needs a second descriptor.");
     bool ok = take(5, 1, DEMO_ALIGN);
     show();
     return ok;
@@ -147,10 +141,9 @@ static bool step_align(void)
 
 static bool step_end(void)
 {
-    announce(
-        7, "Free everything and flush",
-        "Each range merges with its free neighbours as it comes back, so no two free ranges ever\n"
-        "  touch (V5), and the space looks as it did before.");
+    announce(7, "Free everything and flush",
+             "Each range merges with its free neighbours as it comes back, so no two free\n"
+             "  ranges ever touch (V5), and the space looks as it did before.");
     for (unsigned i = 0; i < DEMO_AREAS; i++)
         give(i);
     vm_unmap_aliases();

@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void *need_area(u64 pages)
     return area;
 }
 
-/* --- faults: none of these returns ------------------------------------------------------------- */
+/* ---- faults: none of these returns ---------------------------------------------------------- */
 
 /* Deeper than any stack, but an end, so that a compiler does not refuse to build it. */
 static volatile u64 deepest = ~0UL;
@@ -98,7 +98,7 @@ static __trigger void read_after_vfree(const volatile u64 *area)
     sink = *area;
 }
 
-/* The area is never touched while it lives, so no TLB holds a translation that would hide the fault. */
+/* The area is never touched while it lives, so no TLB holds a translation that hides the fault. */
 static void fault_use_after_free(void)
 {
     void *volatile area = need_area(3);
@@ -188,7 +188,7 @@ static __trigger void assert_on_request(void)
     ASSERT(order <= MAX_ORDER, "order %lu > %u", order, MAX_ORDER);
 }
 
-/* --- refused: reported, and the system goes on ------------------------------------------------- */
+/* ---- refused: reported, and the system goes on ---------------------------------------------- */
 
 static __trigger void vfree_twice(void *area)
 {
@@ -316,7 +316,7 @@ static __trigger void read_in_trial(void *area)
     sink = *(const volatile u64 *)area;
 }
 
-/* Twice through a dead address: before the flush the processor may still allow it, after it never. */
+/* Twice through a dead address: before the flush the processor may still allow it. */
 static int tlb_demo_run(int argc, char **argv)
 {
     (void)argv;
@@ -325,7 +325,7 @@ static int tlb_demo_run(int argc, char **argv)
     u64 *volatile area = need_area(1);
     if (!area)
         return -ENOMEM;
-    /* The debugging aid that flushes at each vfree, so that a use after free faults, would spoil it. */
+    /* The aid that flushes at each vfree, so that a use after free faults, would spoil it. */
     bool debug = kernel_vmalloc.debug;
     kernel_vmalloc.debug = false;
     *area = 42; /* now this CPU's TLB holds the translation */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Counters in the formats of Linux's /proc: buddyinfo, meminfo, slabinfo (version 2.1). Each line's
- * columns are Linux's, so scripts for one read the other. Counts that change while they are read are
- * a snapshot without a lock, as they are in Linux. Read next: mm/buddy.h, mm/slab.h.
+ * columns are Linux's, so scripts for one read the other. Counts that change while they are read
+ * are a snapshot without a lock, as they are in Linux. Read next: mm/buddy.h, mm/slab.h.
  */
 #include "kernel/command.h"
 #include "kernel/printk.h"
@@ -88,9 +88,9 @@ static int slabinfo_run(int argc, char **argv)
     if (argc != 1)
         return COMMAND_USAGE;
     print("slabinfo - version: 2.1\n");
-    print(
-        "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
-        "<limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    print("# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : "
+          "tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> "
+          "<sharedavail>\n");
     kmem_cache_for_each(print_cache, NULL);
     return 0;
 }

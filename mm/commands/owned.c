@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list of what the shell's user has allocated, and `areas`, which shows it. The nodes are kmalloc
- * objects. Read next: mm/commands/alloc.c.
+ * The list of what the shell's user has allocated, and `areas`, which shows it. The nodes are
+ * kmalloc objects. Read next: mm/commands/alloc.c.
  */
 #include "mm/commands/owned.h"
 #include "kernel/command.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the shell's user has allocated and not freed yet: numbered, so that `vfree 2` is enough, and
- * told apart from the kernel's own memory, which a typing error should not free. No lock: one shell.
+ * told apart from the kernel's own memory, which a typing error should not free. No lock: one
+ * shell.
  */
 #ifndef MM_COMMANDS_OWNED_H
 #define MM_COMMANDS_OWNED_H
@@ -26,8 +27,8 @@ struct owned *owned_add(enum owned_kind kind, vaddr_t address, u64 size, unsigne
 /* The allocation of that kind at exactly this address, or NULL. */
 struct owned *owned_at(enum owned_kind kind, vaddr_t address);
 
-/* By what the user typed: its number, or any address spelling. NULL and *address = what was meant when
- * it is not in the list; -EINVAL (after a sentence) when it is neither. */
+/* By what the user typed: its number, or any address spelling. NULL and *address = what was meant
+ * when it is not in the list; -EINVAL (after a sentence) when it is neither. */
 int owned_parse(enum owned_kind kind, const char *text, struct owned **out, vaddr_t *address);
 
 /* The first of that kind, NULL when there is none: to free all. */

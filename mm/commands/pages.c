@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Commands that act on page frames and small objects: `pages`, `free-pages`, `kmalloc`, `kfree`. What
- * the buddy split or merged on the way is shown from its counters. Misuse goes through to the
+ * Commands that act on page frames and small objects: `pages`, `free-pages`, `kmalloc`, `kfree`.
+ * What the buddy split or merged on the way is shown from its counters. Misuse goes through to the
  * allocators, which refuse it with a report. Read next: mm/buddy.h, mm/slab.h.
  */
 #include "kernel/command.h"
@@ -35,10 +35,9 @@ static int allocate_pages(const char *text)
     }
     pfn_t pfn = page_to_pfn(page);
     splits = kernel_buddy.stats.splits - splits;
-    print(
-        "%6lu  frames [%#lx, %#lx), physical %#lx, at 0x%016lx in the direct map; %lu block%s split\n",
-        owned->number, pfn, pfn + (1UL << order), page_to_phys(page), owned->address, splits,
-        view_plural(splits));
+    print("%6lu  frames [%#lx, %#lx), physical %#lx, direct map 0x%016lx; %lu block%s split\n",
+          owned->number, pfn, pfn + (1UL << order), page_to_phys(page), owned->address, splits,
+          view_plural(splits));
     if (order < MAX_ORDER)
         print("        its buddy starts at frame %#lx (%#lx with bit %lu flipped)\n",
               pfn ^ 1UL << order, pfn, order);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * `peek` and `poke`: memory as bytes. Reading is fault-safe (unmapped bytes are shown as ??) and keeps
- * away from device registers, where a read can have effects. Writing asks the page tables first; with
- * `force` it just writes, and the fault that may follow is the lesson.
+ * `peek` and `poke`: memory as bytes. Reading is fault-safe (unmapped bytes are shown as ??) and
+ * keeps away from device registers, where a read can have effects. Writing asks the page tables
+ * first; with `force` it just writes, and the fault that may follow is the lesson.
  */
 #include "kernel/command.h"
 #include "kernel/extable.h"

@@ -58,8 +58,9 @@ static bool copy_visit(void *ctx, const struct vmap_area *area)
 }
 
 /*
- * One copy of all kinds into what room there is; returns how many ranges exist. Where room is short,
- * each kind gets at most half of what is left, so that the lowest addresses of each are there.
+ * One copy of all kinds into what room there is; returns how many ranges exist. Where room is
+ * short, each kind gets at most half of what is left, so that the lowest addresses of each are
+ * there.
  */
 static u64 copy_all(struct snapshot *s, struct vmalloc *v)
 {

@@ -32,11 +32,10 @@ struct snapshot {
     struct range *ranges;
     u64 capacity;
     u64 from[SNAPSHOT_KINDS + 1]; /* list k is ranges[from[k]] .. ranges[from[k + 1] - 1] */
-    u64 first
-        [SNAPSHOT_KINDS]; /* where a walk begins in each: from[k], or behind what was clipped */
-    u64 lost;             /* ranges that did not fit ... */
-    vaddr_t complete_to;  /* ... all of them at or above this address */
-    struct range few[48]; /* when even the smallest allocation fails */
+    u64 first[SNAPSHOT_KINDS];    /* where a walk begins in each: from[k] or later */
+    u64 lost;                     /* ranges that did not fit ... */
+    vaddr_t complete_to;          /* ... all of them at or above this address */
+    struct range few[48];         /* when even the smallest allocation fails */
 };
 
 struct snapshot_cursor {
@@ -44,8 +43,8 @@ struct snapshot_cursor {
     u64 next[SNAPSHOT_KINDS];
 };
 
-/* Copy the space's state now. Never fails: with no memory it says in `lost` what is missing. Must be
- * followed by snapshot_release(). May sleep. */
+/* Copy the space's state now. Never fails: with no memory it says in `lost` what is missing. Must
+ * be followed by snapshot_release(). May sleep. */
 void snapshot_take(struct snapshot *s, struct vmalloc *v);
 void snapshot_release(struct snapshot *s);
 

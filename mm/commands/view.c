@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Arguments in, text out: the small helpers of the memory commands, and `columns`. No lock: only the
- * shell calls them. Read next: mm/commands/vmap.c.
+ * Arguments in, text out: the small helpers of the memory commands, and `columns`. No lock: only
+ * the shell calls them. Read next: mm/commands/vmap.c.
  */
 #include "mm/commands/view.h"
 #include "kernel/command.h"

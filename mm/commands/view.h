@@ -17,7 +17,8 @@ unsigned view_columns(void);
 
 /*
  * An address as a user writes it: 0xffffc90000000000, the same without 0x when it has at least nine
- * hexadecimal digits (as tables print it), or a kernel symbol's name. 0, or -EINVAL after a sentence.
+ * hexadecimal digits (as tables print it), or a kernel symbol's name. 0, or -EINVAL after a
+ * sentence.
  */
 int view_parse_address(const char *text, vaddr_t *out);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * `vmallocinfo`: Linux's /proc/vmallocinfo to the column, so that what reads one reads the other. One
- * line per busy area in address order, then one per range that waits for its flush:
+ * `vmallocinfo`: Linux's /proc/vmallocinfo to the column, so that what reads one reads the other.
+ * One line per busy area in address order, then one per range that waits for its flush:
  *   0xSTART-0xEND SIZE CALLER pages=N phys=0xP ioremap vmalloc vmap user vpages N0=N
  * Sizes are bytes with the guard page; fields that do not apply are absent. From a snapshot.
  */

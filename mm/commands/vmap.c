@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * `vmap` and its subcommands: the kernel's own address space, shown and checked. Each subcommand is a
- * small function here; the pictures are in vmap_bar.c, vmap_table.c, vmap_tree.c, vmap_check.c, and
- * all work on copies (snapshot.h). No lock of its own. Read next: mm/commands/alloc.c, which acts.
+ * `vmap` and its subcommands: the kernel's own address space, shown and checked. Each subcommand is
+ * a small function here; the pictures are in vmap_bar.c, vmap_table.c, vmap_tree.c, vmap_check.c,
+ * and all work on copies (snapshot.h). No lock of its own. Read next: mm/commands/alloc.c, which
+ * acts.
  */
 #include "kernel/command.h"
 #include "kernel/printk.h"

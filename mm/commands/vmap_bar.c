@@ -2,7 +2,7 @@
 /*
  * The bar of `vmap`: terabytes of nothing with kilobytes of something in them, on one line.
  *   1 free ranges larger than twice everything in use become breaks (//), not drawn to scale
- *   2 what is left is drawn in proportion: a whole number of columns per page, or of pages per column
+ *   2 what is left is drawn in proportion: whole columns per page, or whole pages per column
  *   3 a column shows the most important thing in it: busy, then lazy, guard, cached, free
  * Works on a snapshot; the cells are static, because only the shell draws.
  */
@@ -162,8 +162,8 @@ static enum cell_kind cell_of(const struct range *range)
     }
 }
 
-/* A break from column base on, six wide, or to the end of the bar when nothing follows it. Returns the
- * column behind it. */
+/* A break from column base on, six wide, or to the end of the bar when nothing follows it. Returns
+ * the column behind it. */
 static unsigned fill_break(const struct axis *axis, unsigned base, bool last, vaddr_t start)
 {
     unsigned columns = last ? axis->width - base : BREAK_COLUMNS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * `vmap check`: every numbered invariant of the kernel's own memory, one line each, with "ok" or with
- * the sentence that the check answers. A check stops at the first thing that is broken, so the
+ * `vmap check`: every numbered invariant of the kernel's own memory, one line each, with "ok" or
+ * with the sentence that the check answers. A check stops at the first thing that is broken, so the
  * lines behind it say that they were not reached. Read next: docs/invariants.md, mm/vmap/vmap.h.
  */
 #include "kernel/command.h"
@@ -40,9 +40,9 @@ static void print_law(const struct law *law, enum color hue, const char *verdict
 }
 
 /*
- * Print a group of laws that one check covers. `broken` begins with the number of one of them, or is
- * NULL. A sentence without a number of the group breaks the first. void_mask: bit i is set when law i
- * has no meaning here (no tree, no red and black).
+ * Print a group of laws that one check covers. `broken` begins with the number of one of them, or
+ * is NULL. A sentence without a number of the group breaks the first. void_mask: bit i is set when
+ * law i has no meaning here (no tree, no red and black).
  */
 static unsigned print_group(const struct law *laws, unsigned count, const char *broken,
                             u32 void_mask)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The table of `vmap`: every range in address order. A guard page is a row of its own, because it is
- * what stands between two areas. Runs of equal areas are merged on request. A hole between two rows
- * would be a broken V4 and is drawn as such, in red. Works on a snapshot.
+ * The table of `vmap`: every range in address order. A guard page is a row of its own, because it
+ * is what stands between two areas. Runs of equal areas are merged on request. A hole between two
+ * rows would be a broken V4 and is drawn as such, in red. Works on a snapshot.
  */
 #include "kernel/command.h"
 #include "kernel/printk.h"
@@ -80,7 +80,8 @@ static bool alike(const struct range *a, const struct range *b)
            a->has_vm == b->has_vm && a->huge == b->huge;
 }
 
-/* How many ranges from the cursor on continue the run that `first` begins; *last is the end of it. */
+/* How many ranges from the cursor on continue the run that `first` begins; *last is the end of it.
+ */
 static u64 run_length(const struct table *t, const struct range *first, const struct range **last)
 {
     struct snapshot_cursor ahead = t->cursor;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * `vmap tree`: the red-black tree lying on its left side. Rows are in address order (reading down the
- * page is the in-order walk, V1), the root is at the left edge, and colour is a letter as well as a
- * colour. A subtree_max_size that is not the maximum of its node and children (V3) is marked.
+ * `vmap tree`: the red-black tree lying on its left side. Rows are in address order (reading down
+ * the page is the in-order walk, V1), the root is at the left edge, and colour is a letter as well
+ * as a colour. A subtree_max_size that is not the maximum of its node and children (V3) is marked.
  * Gathered under space->lock into a table of its own (one shell), printed after it. Read next:
  * lib/rbtree.h.
  */
@@ -87,7 +87,8 @@ static void gather_row(struct drawing *d, const struct rb_node *node, unsigned d
     row->exact = max_u64(vmap_area_size(area), max_u64(max_of(node->left), max_of(node->right)));
 }
 
-/* In order, down to show_depth, and along the search path (`marked`: it comes through here) further. */
+/* In order, down to show_depth, and along the search path (`marked`: it comes through here)
+ * further. */
 static void gather(struct drawing *d, const struct rb_node *node, unsigned depth, u64 path,
                    bool marked)
 {
@@ -130,8 +131,9 @@ static unsigned choose_depth(const struct rb_node *root, u64 *nodes, unsigned *h
 }
 
 /*
- * The branch lines in front of a row. In column c a vertical line is needed where the row lies between
- * the node at depth c and its parent: exactly where the path turns (left after right or back).
+ * The branch lines in front of a row. In column c a vertical line is needed where the row lies
+ * between the node at depth c and its parent: exactly where the path turns (left after right or
+ * back).
  */
 static void branches(char *buf, size_t size, const struct tree_row *row)
 {
@@ -190,9 +192,8 @@ static void print_tree(const struct drawing *d, u64 nodes, unsigned height, cons
         print("%sdeeper than %u levels: V2 is broken%s\n", color(COLOR_RED), MAX_DEPTH,
               color(COLOR_RESET));
     else if (height > d->show_depth + 1)
-        print(
-            "only the top %u of %u levels are drawn; `vmap tree ADDR` follows a search to the end\n",
-            d->show_depth + 1, height);
+        print("the top %u of %u levels are drawn; `vmap tree ADDR` follows a search to the end\n",
+              d->show_depth + 1, height);
 }
 
 int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)

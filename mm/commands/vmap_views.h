@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The pictures of the vmap space that `vmap` is composed of, one file each: bar, table, tree, checks.
+ * The pictures of the vmap space that `vmap` is composed of, one file each: bar, table, tree,
+ * checks.
  */
 #ifndef MM_COMMANDS_VMAP_VIEWS_H
 #define MM_COMMANDS_VMAP_VIEWS_H
@@ -8,8 +9,8 @@
 #include "mm/commands/snapshot.h"
 
 /*
- * The letter of the n-th busy area in address order, the same in bar and table: A..Z, a..z, then '+'
- * for all others.
+ * The letter of the n-th busy area in address order, the same in bar and table: A..Z, a..z, then
+ * '+' for all others.
  */
 char area_letter(u64 n);
 enum color area_color(u64 n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * `whatis ADDR`: one address through the whole house: region, area (or the one that was here), page of
- * it, page-table entry, frame, owner of the frame. Reads without changing anything; the area is
+ * `whatis ADDR`: one address through the whole house: region, area (or the one that was here), page
+ * of it, page-table entry, frame, owner of the frame. Reads without changing anything; the area is
  * described from a copy made under vmalloc->lock and space->lock. Read next: mm/fault.c.
  */
 #include "mm/commands/whatis.h"
@@ -102,10 +102,10 @@ static void print_history(vaddr_t address)
 
     if (!vm_history_find(&kernel_vmalloc, address, &old))
         return;
-    print(
-        "before   [%#lx, %#lx), %lu bytes: allocated by %pS,\n         freed by %pS at %lu.%06lu s\n",
-        old.start, old.end, old.requested_size, (void *)old.alloc_caller, (void *)old.free_caller,
-        old.died_ns / 1000000000, old.died_ns / 1000 % 1000000);
+    print("before   [%#lx, %#lx), %lu bytes: allocated by %pS,\n"
+          "         freed by %pS at %lu.%06lu s\n",
+          old.start, old.end, old.requested_size, (void *)old.alloc_caller, (void *)old.free_caller,
+          old.died_ns / 1000000000, old.died_ns / 1000 % 1000000);
 }
 
 void whatis_vmalloc(vaddr_t address)

@@ -11,8 +11,8 @@ import sys
 import gdb
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = ["kernel", "spaces", "drawing", "vmap_list", "vmap_tree", "vmap_check", "vmap", "buddy", "pt",
-           "klog", "whatis", "printers", "functions"]
+MODULES = ["kernel", "spaces", "drawing", "vmap_list", "vmap_tree", "vmap_check", "vmap", "buddy",
+           "pt", "klog", "whatis", "printers", "functions"]
 
 # Sourced again after an edit, the new code counts.
 for name in [name for name in sys.modules if name.split(".")[0] == "vitrine_gdb"]:
