@@ -6,26 +6,12 @@
 #ifndef MM_VMAP_FREETREE_H
 #define MM_VMAP_FREETREE_H
 
-#include "mm/vmap/vmap.h"
-
-/* The same areas twice: a tree by address to find one, a list by address to reach neighbours (V1). */
-struct area_set {
-    struct rb_root root;
-    struct list_head list;
-};
+#include "mm/vmap/area_set.h"
 
 struct freetree {
     struct area_set free; /* augmented with subtree_max_size (V3) */
     struct area_set busy; /* BUSY and LAZY areas; plain */
 };
-
-static inline struct vmap_area *to_va(const struct rb_node *node)
-{
-    return rb_entry(node, struct vmap_area, rb_node);
-}
-
-/* V1, V2, V3, V5: NULL or a sentence. In freetree_check.c. */
-const char *freetree_check(struct vmap_space *space);
 
 /* How subtree_max_size is computed, read and stored: for whoever works on the free tree. */
 extern const struct rb_augment freetree_augment;

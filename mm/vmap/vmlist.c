@@ -10,7 +10,7 @@
  * V7; V5 holds by construction, since a gap has no descriptor. Read next: mm/vmap/freetree.c.
  */
 #include "lib/errno.h"
-#include "mm/vmap/vmap.h"
+#include "mm/vmap/gaps.h"
 
 /*
  *  page  0    2       5        8  9      11              16
@@ -25,26 +25,9 @@ struct vmlist {
     struct list_head areas; /* BUSY and LAZY */
 };
 
-static inline struct vmap_area *to_area(const struct list_head *pos)
-{
-    return list_entry(pos, struct vmap_area, list);
-}
-
 static inline struct list_head *areas_of(const struct vmap_space *space)
 {
     return &((struct vmlist *)space->state)->areas;
-}
-
-/* The gap in front of a list position: from the end of the area before it, to its start. The head of
- * the list stands for the end of the space. */
-static inline vaddr_t gap_start(const struct vmap_space *space, const struct list_head *pos)
-{
-    return pos->prev == areas_of(space) ? space->start : to_area(pos->prev)->va_end;
-}
-
-static inline vaddr_t gap_end(const struct vmap_space *space, const struct list_head *pos)
-{
-    return pos == areas_of(space) ? space->end : to_area(pos)->va_start;
 }
 
 static int vmlist_init(struct vmap_space *space)
@@ -74,7 +57,7 @@ static struct list_head *find_gap(struct vmap_space *space, u64 size, u64 align,
     do {
         pos = pos->next;
         visited++;
-        if (vmap_fit(gap, gap_end(space, pos), size, align, lo, hi, start)) {
+        if (vmap_fit(gap, gap_end(space, areas, pos), size, align, lo, hi, start)) {
             space->stats.visited = visited;
             return pos;
         }
@@ -83,24 +66,6 @@ static struct list_head *find_gap(struct vmap_space *space, u64 size, u64 align,
     } while (pos != areas && gap < hi);
     space->stats.visited = visited;
     return NULL;
-}
-
-/* The same four cases in which freetree carves; here they only tell how many gaps there are now. */
-static void count_fit(struct vmap_space *space, bool left_edge, bool right_edge)
-{
-    struct vmap_stats *stats = &space->stats;
-
-    if (left_edge && right_edge) {
-        stats->fit_full++;
-        stats->free_extents--;
-    } else if (left_edge) {
-        stats->fit_left++;
-    } else if (right_edge) {
-        stats->fit_right++;
-    } else {
-        stats->fit_inner++;
-        stats->free_extents++;
-    }
 }
 
 /* 1. The descriptor. 2. Walk to the first gap that fits. 3. Link the area into that gap. */
@@ -118,7 +83,7 @@ static int vmlist_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t l
         vmap_node_free(space, area);
         return -ENOSPC;
     }
-    count_fit(space, start == gap_start(space, pos), start + size == gap_end(space, pos));
+    gap_count_take(space, areas_of(space), pos, start, size);
     area->va_start = start;
     area->va_end = start + size;
     area->kind = VMAP_BUSY;
@@ -130,12 +95,7 @@ static int vmlist_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t l
 /* Taking the area out is all: the gaps on its two sides are one gap then. */
 static void vmlist_free(struct vmap_space *space, struct vmap_area *area)
 {
-    struct list_head *next = area->list.next;
-    bool gap_before = gap_start(space, &area->list) != area->va_start;
-    bool gap_behind = gap_end(space, next) != area->va_end;
-
-    space->stats.merges += (u64)gap_before + gap_behind;
-    space->stats.free_extents += 1UL - gap_before - gap_behind;
+    gap_count_give(space, areas_of(space), area);
     list_del(&area->list);
     vmap_node_free(space, area);
 }
@@ -153,30 +113,13 @@ static struct vmap_area *vmlist_find(struct vmap_space *space, vaddr_t addr)
     return NULL;
 }
 
-/* Free ranges have no object; each is made up for the time of the visit. */
-static void for_each_gap(struct vmap_space *space,
-                         bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
-{
-    struct list_head *areas = areas_of(space), *pos = areas;
-
-    do {
-        struct vmap_area gap = {.kind = VMAP_FREE};
-
-        pos = pos->next;
-        gap.va_start = gap_start(space, pos);
-        gap.va_end = gap_end(space, pos);
-        if (gap.va_start != gap.va_end && !visit(ctx, &gap))
-            return;
-    } while (pos != areas);
-}
-
 static void vmlist_for_each(struct vmap_space *space, enum vmap_kind kind,
                             bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
 {
     struct vmap_area *area;
 
     if (kind == VMAP_FREE)
-        for_each_gap(space, visit, ctx);
+        gaps_for_each(space, areas_of(space), visit, ctx);
     if (kind != VMAP_BUSY)
         return;
     list_for_each_entry(area, areas_of(space), list)
@@ -184,26 +127,15 @@ static void vmlist_for_each(struct vmap_space *space, enum vmap_kind kind,
             return;
 }
 
-/* Moving the end changes the gap behind the area, and nothing else. */
 static int vmlist_shrink(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
 {
-    if (gap_end(space, area->list.next) == area->va_end)
-        space->stats.free_extents++;
-    else
-        space->stats.merges++;
-    area->va_end = new_end;
+    gaps_shrink(space, areas_of(space), area, new_end);
     return 0;
 }
 
 static int vmlist_grow(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
 {
-    vaddr_t limit = gap_end(space, area->list.next);
-
-    if (new_end > limit)
-        return -ENOSPC;
-    count_fit(space, true, new_end == limit);
-    area->va_end = new_end;
-    return 0;
+    return gaps_grow(space, areas_of(space), area, new_end);
 }
 
 /*

@@ -1,36 +1,59 @@
 // SPDX-License-Identifier: MIT
 /*
- * Is the freetree sound? V2 and V3 first, then V1, then V5: each step may rely on what the one before
- * has shown, so that none of them hangs or leaves the structure, however broken it is. Every failure
- * is a sentence with the invariant's number and the addresses.
+ * What a set of areas needs off the hot path: visits, the end, and the proof that tree and list are
+ * sound. Every failure is a sentence with the invariant's number and the addresses.
  *
  * Lock: the caller holds space->lock. Read next: mm/vmap/check.c, what is verified for every design.
  */
-#include "mm/vmap/freetree.h"
+#include "mm/vmap/area_set.h"
 
-/* V2 and V3 (the latter with the two values, if that is what is wrong). Bounded by the node count. */
-static const char *check_tree(const char *name, const struct area_set *set,
-                              const struct rb_augment *augment, u64 max_nodes)
+void area_set_overlap(const struct vmap_area *va, const struct vmap_area *other)
+{
+    port_panic("V4: [%#lx, %#lx) overlaps [%#lx, %#lx), which is there already", va->va_start,
+               va->va_end, other->va_start, other->va_end);
+}
+
+void area_set_for_each(const struct area_set *set,
+                       bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
+{
+    struct vmap_area *va;
+
+    list_for_each_entry(va, &set->list, list)
+        if (!visit(ctx, va))
+            return;
+}
+
+void area_set_free_all(struct vmap_space *space, struct area_set *set)
+{
+    struct vmap_area *va, *next;
+
+    list_for_each_entry_safe(va, next, &set->list, list)
+        vmap_node_free(space, va);
+    area_set_init(set);
+}
+
+const char *area_set_check_tree(const struct vmap_space *space, const char *name,
+                                const struct area_set *set, const struct rb_augment *augment)
 {
     const struct rb_node *where;
-    enum rb_problem problem = rb_check(&set->root, augment, max_nodes, &where);
+    enum rb_problem problem = rb_check(&set->root, augment, space->stats.nodes, &where);
 
     if (problem == RB_OK)
         return NULL;
     if (problem == RB_VALUE)
         return vmap_broken("V3: %s tree: [%#lx, %#lx) stores subtree_max_size %#lx, its subtree has"
                            " %#lx",
-                           name, to_va(where)->va_start, to_va(where)->va_end,
-                           to_va(where)->subtree_max_size, freetree_augment.compute(where));
+                           name, to_va(where)->va_start, to_va(where)->va_end, augment->get(where),
+                           augment->compute(where));
     return vmap_broken("V2: %s tree: %s, at [%#lx, %#lx)", name, rb_problem_name(problem),
                        to_va(where)->va_start, to_va(where)->va_end);
 }
 
 /*
- * V1, and that no two neighbours overlap (V4): step through the tree and the list side by side. The tree has passed check_tree(), so this walk
- * of it ends; the list is followed only as long as it names the same elements, so it ends too.
+ * Step through the tree and the list side by side. The tree has passed area_set_check_tree(), so this
+ * walk of it ends; the list is followed only as long as it names the same elements, so it ends too.
  */
-static const char *check_order(const char *name, const struct area_set *set)
+const char *area_set_check_order(const char *name, const struct area_set *set)
 {
     const struct list_head *pos = &set->list;
     const struct vmap_area *last = NULL;
@@ -55,16 +78,22 @@ static const char *check_order(const char *name, const struct area_set *set)
     return NULL;
 }
 
-/* V5, and that every area is of a kind that belongs here. The list has passed check_order(). */
-static const char *check_areas(const struct freetree *tree)
+const char *area_set_check_busy(const struct area_set *set)
 {
-    const struct vmap_area *va, *last = NULL;
+    const struct vmap_area *va;
 
-    list_for_each_entry(va, &tree->busy.list, list)
+    list_for_each_entry(va, &set->list, list)
         if (va->kind != VMAP_BUSY && va->kind != VMAP_LAZY)
             return vmap_broken("V1: busy: [%#lx, %#lx) is of kind %u", va->va_start, va->va_end,
                                va->kind);
-    list_for_each_entry(va, &tree->free.list, list) {
+    return NULL;
+}
+
+const char *area_set_check_free(const struct area_set *set)
+{
+    const struct vmap_area *va, *last = NULL;
+
+    list_for_each_entry(va, &set->list, list) {
         if (va->kind != VMAP_FREE)
             return vmap_broken("V1: free: [%#lx, %#lx) is of kind %u", va->va_start, va->va_end,
                                va->kind);
@@ -74,19 +103,4 @@ static const char *check_areas(const struct freetree *tree)
         last = va;
     }
     return NULL;
-}
-
-const char *freetree_check(struct vmap_space *space)
-{
-    const struct freetree *tree = space->state;
-    u64 nodes = space->stats.nodes;
-    const char *broken = check_tree("free", &tree->free, &freetree_augment, nodes);
-
-    if (!broken)
-        broken = check_tree("busy", &tree->busy, NULL, nodes);
-    if (!broken)
-        broken = check_order("free", &tree->free);
-    if (!broken)
-        broken = check_order("busy", &tree->busy);
-    return broken ? broken : check_areas(tree);
 }
