@@ -13,6 +13,7 @@
 
 const struct vmap_design *const vmap_designs[] = {
     &vmap_freetree,
+    &vmap_freelist,
     &vmap_vmlist,
     NULL,
 };
