@@ -114,7 +114,8 @@ struct vmap_design {
     struct rb_root *(*busy_root)(struct vmap_space *space);
 };
 
-extern const struct vmap_design vmap_freetree, vmap_freelist, vmap_vmlist;
+extern const struct vmap_design vmap_freetree, vmap_freelist, vmap_busytree, vmap_busytree28,
+    vmap_vmlist;
 extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated, the default first */
 const struct vmap_design *vmap_design_find(const char *name); /* NULL: no such design */
 

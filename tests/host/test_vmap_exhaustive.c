@@ -19,6 +19,7 @@
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "lib/failpoint.h"
+#include "mm/vmap/busytree.h"
 #include "mm/vmap/freetree.h"
 #include "tests/host/rbtree_shapes.h"
 
@@ -404,6 +405,19 @@ static bool put_busy(void *ctx, const struct vmap_area *area)
 static struct world *snapshots;
 static u64 snapshot_limit;
 
+/* What a design remembers beside its areas and their trees: the hint of busytree. */
+static void key_put_memory(struct key *key, const struct vmap_design *design)
+{
+    const struct busytree *tree = world.space.state;
+
+    if (design != &vmap_busytree || !tree->cache)
+        return;
+    key_put(key, (unsigned)((tree->cache->va_start - BASE) >> PAGE_SHIFT));
+    key_put(key, (unsigned)((tree->cached_vstart - BASE) >> PAGE_SHIFT));
+    key_put(key, (unsigned)(tree->cached_align >> PAGE_SHIFT));
+    key_put(key, (unsigned)(tree->cached_hole_size >> PAGE_SHIFT));
+}
+
 /* Note the present state with all that belongs to it; counters that only grow are not part of it. */
 static void note_both_sides(void)
 {
@@ -417,6 +431,7 @@ static void note_both_sides(void)
         if (roots[i] && roots[i]->node)
             key_put_tree(&key, roots[i]->node);
     }
+    key_put_memory(&key, design);
     if (!key_is_new(&key))
         return;
     if (states > snapshot_limit) {
@@ -475,8 +490,15 @@ static void check_resize(u64 free, struct vmap_area *area, unsigned new_end, uns
     must_be_sound(free);
 }
 
-static void every_operation(u64 number)
+static void every_operation(u64 number, bool windows)
 {
+    for (unsigned lo = 0; windows && lo < pages; lo++)
+        for (unsigned hi = lo + 1; hi <= pages; hi++)
+            for (unsigned size = 1; size <= pages; size++)
+                for (unsigned align = 1; align <= 4; align *= 2) {
+                    check_alloc(restore(number), size, align, lo, hi, 0);
+                    note_both_sides();
+                }
     for (unsigned size = 1; size <= pages; size++)
         for (unsigned align = 1; align <= 4; align *= 2)
             for (unsigned fail_node = 0; fail_node <= 2; fail_node++) {
@@ -506,18 +528,32 @@ static void every_operation(u64 number)
     }
 }
 
+static void explore_both_sides(const struct vmap_design *design, unsigned space_pages, bool windows)
+{
+    open_world(design, space_pages);
+    forget_all();
+    snapshot_limit = 0;
+    note_both_sides();
+    for (u64 next = 0; next < states; next++)
+        every_operation(next, windows);
+    print_message("both sides, %s, %u pages%s: %lu states, %lu operations\n", design->name, pages,
+                  windows ? ", every window" : "", states, operations);
+}
+
+/* What a design remembers beside its areas multiplies the states: then fewer pages have to do. */
 static void both_sides(void **state)
 {
     for (unsigned i = 0; vmap_designs[i]; i++) {
-        open_world(vmap_designs[i], 8);
-        forget_all();
-        snapshot_limit = 0;
-        note_both_sides();
-        for (u64 next = 0; next < states; next++)
-            every_operation(next);
-        print_message("both sides, %s, %u pages: %lu states, %lu operations\n",
-                      vmap_designs[i]->name, pages, states, operations);
+        explore_both_sides(vmap_designs[i], vmap_designs[i] == &vmap_busytree ? 6 : 8, false);
         assert_true(states > 1000 && operations > 100000);
+    }
+}
+
+static void both_sides_every_window(void **state)
+{
+    for (unsigned i = 0; vmap_designs[i]; i++) {
+        explore_both_sides(vmap_designs[i], vmap_designs[i] == &vmap_busytree ? 4 : 5, true);
+        assert_true(states > 50 && operations > 10000);
     }
     free(snapshots);
     snapshots = NULL;
@@ -630,6 +666,7 @@ int main(void)
         host_test(free_side),
         host_test(free_side_every_window),
         host_test(both_sides),
+        host_test(both_sides_every_window),
         host_test(every_tree),
     };
 
