@@ -12,10 +12,7 @@
 #include "mm/vmap/vmap.h"
 
 const struct vmap_design *const vmap_designs[] = {
-    &vmap_freetree,
-    &vmap_freelist,
-    &vmap_vmlist,
-    NULL,
+    &vmap_freetree, &vmap_freelist, &vmap_busytree, &vmap_busytree28, &vmap_vmlist, NULL,
 };
 
 const struct vmap_design *vmap_design_find(const char *name)

@@ -663,10 +663,8 @@ static int release(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        host_test(free_side),
-        host_test(free_side_every_window),
-        host_test(both_sides),
-        host_test(both_sides_every_window),
+        host_test(free_side),  host_test(free_side_every_window),
+        host_test(both_sides), host_test(both_sides_every_window),
         host_test(every_tree),
     };
 
