@@ -52,10 +52,11 @@ struct vmap_area *alloc_vmap_area(struct vmalloc *v, u64 size, u64 align, vaddr_
     struct vmap_area *area;
     int err = vmap_space_alloc(&v->space, size, align, lo, hi, caller, &area);
     if (err == -ENOSPC) {
-        vmap_blocks_purge(v); /* first: it feeds the queue that is flushed next */
+        u64 pages = vmap_blocks_purge(v); /* first: it feeds the queue that is flushed next */
+        pages += flush_purge(&v->flush);
         /* What waited for its TLB flush is free now: search again from `lo`, not from where the
          * first search gave up (Linux had that bug in 2008). */
-        if (flush_purge(&v->flush) > 0)
+        if (pages)
             err = vmap_space_alloc(&v->space, size, align, lo, hi, caller, &area);
     }
     if (err == 0)

@@ -835,7 +835,7 @@ static void random_life(const struct vmalloc_world *config, u64 ops, u64 seed)
     }
     print_message("%lu operations on %lu pages, %s, %s flush, debug %d, seed %#lx: as the model\n",
                   ops, world.window_pages, (world.design ? world.design : vmap_designs[0])->name,
-                  flush_policy_name(world.flush), world.debug, seed);
+                  world.eager ? "eager" : "lazy", world.debug, seed);
 }
 
 /* ---- the tests --------------------------------------------------------------------------------- */
@@ -843,37 +843,31 @@ static void random_life(const struct vmalloc_world *config, u64 ops, u64 seed)
 /* Freed ranges wait until address space runs out, or until the default threshold, which is never. */
 static void lazy_until_no_room(void **state)
 {
-    random_life(&(struct vmalloc_world){.window_pages = 4100, .flush = FLUSH_LAZY}, 25, 1);
+    random_life(&(struct vmalloc_world){.window_pages = 4100}, 25, 1);
 }
 
 static void lazy_with_a_low_threshold(void **state)
 {
-    random_life(
-        &(struct vmalloc_world){.window_pages = 12 * 1024, .flush = FLUSH_LAZY, .threshold = 300},
-        25, 1000);
+    random_life(&(struct vmalloc_world){.window_pages = 12 * 1024, .threshold = 300}, 25, 1000);
 }
 
 static void debug_flushes_at_every_free(void **state)
 {
-    random_life(
-        &(struct vmalloc_world){
-            .window_pages = 6 * 1024, .flush = FLUSH_LAZY, .threshold = 2000, .debug = true},
-        25, 2000);
+    random_life(&(struct vmalloc_world){.window_pages = 6 * 1024, .threshold = 2000, .debug = true},
+                25, 2000);
 }
 
 static void eager(void **state)
 {
-    random_life(&(struct vmalloc_world){.window_pages = 4 * 1024, .flush = FLUSH_EAGER}, 15, 3000);
+    random_life(&(struct vmalloc_world){.window_pages = 4 * 1024, .eager = true}, 15, 3000);
 }
 
 static void short_of_pages(void **state)
 {
-    random_life(&(struct vmalloc_world){.memory_pages = 1024,
-                                        .window_pages = 8 * 1024,
-                                        .flush = FLUSH_LAZY,
-                                        .threshold = 1500,
-                                        .poison = true},
-                4, 4000);
+    random_life(
+        &(struct vmalloc_world){
+            .memory_pages = 1024, .window_pages = 8 * 1024, .threshold = 1500, .poison = true},
+        4, 4000);
 }
 
 static void every_other_design(void **state)
@@ -881,7 +875,6 @@ static void every_other_design(void **state)
     for (unsigned i = 1; vmap_designs[i]; i++)
         random_life(&(struct vmalloc_world){.design = vmap_designs[i],
                                             .window_pages = 5 * 1024,
-                                            .flush = FLUSH_LAZY,
                                             .threshold = 800},
                     6, 5000);
 }
@@ -890,10 +883,10 @@ static void every_other_design(void **state)
 static void forgotten_flushes_are_caught(void **state)
 {
     static const struct vmalloc_world worlds[] = {
-        {.window_pages = 4100, .flush = FLUSH_LAZY},
-        {.window_pages = 12 * 1024, .flush = FLUSH_LAZY, .threshold = 300},
-        {.window_pages = 4100, .flush = FLUSH_LAZY, .debug = true},
-        {.window_pages = 4100, .flush = FLUSH_EAGER},
+        {.window_pages = 4100},
+        {.window_pages = 12 * 1024, .threshold = 300},
+        {.window_pages = 4100, .debug = true},
+        {.window_pages = 4100, .eager = true},
     };
     struct rng rng;
 

@@ -233,7 +233,7 @@ static const struct oom_case cases[] = {
 
 static void open_world(bool debug)
 {
-    world_open(&(struct vmalloc_world){.flush = FLUSH_LAZY, .debug = debug});
+    world_open(&(struct vmalloc_world){.debug = debug});
     assert_int_equal(buddy_alloc_bulk(&kernel_buddy, GFP_KERNEL, SHARED_PAGES, shared, 0),
                      SHARED_PAGES);
 }

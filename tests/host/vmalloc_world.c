@@ -73,7 +73,8 @@ void world_open(const struct vmalloc_world *config)
     spoken_to = config->design ? config->design : vmap_designs[0];
     listening = *spoken_to;
     listening.alloc = listening_alloc;
-    listening.grow = listening_grow;
+    if (spoken_to->grow)
+        listening.grow = listening_grow;
     state_memory = calloc(1, listening.state_size);
     memset(&kernel_vmalloc, 0, sizeof(kernel_vmalloc));
     assert_int_equal(vmalloc_init(&kernel_vmalloc, &listening, start,
@@ -83,7 +84,7 @@ void world_open(const struct vmalloc_world *config)
     caches_listed = true;
     kernel_vmalloc.ram = &ram;
     kernel_vmalloc.debug = config->debug;
-    kernel_vmalloc.flush.policy = config->flush;
+    kernel_vmalloc.flush.policy = config->eager ? FLUSH_EAGER : FLUSH_LAZY;
     if (config->threshold)
         kernel_vmalloc.flush.threshold = config->threshold;
     assert_int_equal(pt_populate_top(&kernel_pagetable, start, kernel_vmalloc.space.end), 0);

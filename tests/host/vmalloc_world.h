@@ -14,8 +14,7 @@ struct vmalloc_world {
     const struct vmap_design *design; /* NULL: the default one */
     u64 memory_pages, window_pages;   /* 0: 24 MiB, 48 MiB */
     u64 threshold;                    /* of the flush queue, pages; 0: the default */
-    enum flush_policy flush;
-    bool debug, poison;
+    bool eager, debug, poison;        /* eager: FLUSH_EAGER */
 };
 
 /* The window: from 1/3 below a border of 512 GiB on, so that page tables of all levels come and go. */
