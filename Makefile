@@ -13,6 +13,9 @@ WINDOW  ?=#        WINDOW=1 opens QEMU's window next to the serial console
 QEMUFLAGS ?=#      more options for QEMU
 GDBFLAGS  ?=#      more options for GDB, e.g. GDBFLAGS='-batch -x script.gdb'
 PYTESTFLAGS ?=#    more options for pytest, e.g. PYTESTFLAGS='-k uefi'
+BENCHFLAGS ?=#     more options for bench/run, e.g. BENCHFLAGS='--design freetree'
+WORKLOAD ?= fix_size#  make profile: a name from the shell's `bench list`
+PROFILEFLAGS ?=#   more options for bench/profile, e.g. PROFILEFLAGS='--list vfree_from'
 
 ifneq ($(LLVM),)
 CC := clang
@@ -134,6 +137,13 @@ fast: $(KERNEL) ## the same kernel straight through qemu -kernel, no GRUB
 gdb: $(KERNEL) $(if $(filter fast,$(BOOT)),,$(O)/vitrine.$(if $(filter disk%,$(BOOT)),img,iso)) ## GDB in front of a stopped kernel (BOOT=iso|fast, GDBFLAGS=...)
 	$(Q)$(PYTHON) tools/gdb-session --build $(O) --kernel $(KERNEL) --qemu '$(subst ','\'',$(QEMU) --boot $(BOOT))' -- $(GDBFLAGS)
 
+##@ Measuring (instructions under QEMU's -icount: the same figures on every machine)
+bench: $(O)/o2/kernel.elf ## every workload on every design, twice; table, JSON, plots
+	$(Q)$(PYTHON) bench/run --build $(O) --verify $(BENCHFLAGS)
+	$(Q)$(PYTHON) bench/plot --build $(O)
+profile: $(O)/o2/kernel.elf $(O)/o2/kernel.sym ## where an operation's instructions go (WORKLOAD=fix_size)
+	$(Q)$(PYTHON) bench/profile --build $(O) --workload '$(WORKLOAD)' $(PROFILEFLAGS)
+
 ##@ Checking
 -include tests/host/host.mk
 TEST_DEPS := all iso disk $(if $(wildcard tests/host/host.mk),host-tests)
@@ -156,4 +166,4 @@ help: ## this list
 	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 FORCE:
-.PHONY: all iso disk run fast gdb test test-quick lint doctor format clean help FORCE
+.PHONY: all iso disk run fast gdb bench profile test test-quick lint doctor format clean help FORCE

@@ -80,6 +80,18 @@ static void print_head(const char *unit)
           "alive", "loops", unit, "nodes", "live", "metadata", color(COLOR_RESET));
 }
 
+/* What the figures of this boot have in common. */
+static void print_json_head(const char *unit)
+{
+    print(
+        "@bench {\"unit\":\"%s\",\"kernel_design\":\"%s\",\"debug\":%s,\"poison\":%s,\"designs\":[",
+        unit, kernel_vmalloc.space.design->name, kernel_vmalloc.debug ? "true" : "false",
+        kernel_buddy.poison ? "true" : "false");
+    for (unsigned i = 0; vmap_designs[i]; i++)
+        print("%s\"%s\"", i ? "," : "", vmap_designs[i]->name);
+    print("]}\n");
+}
+
 static void print_row(const struct bench_result *r)
 {
     print("%-25s %-10s %8lu ", r->workload->name, r->design->name, r->live);
@@ -170,9 +182,7 @@ static int run_wish(struct wish *wish)
         return -ENOENT;
     }
     if (wish->json)
-        print("@bench {\"unit\":\"%s\",\"kernel_design\":\"%s\",\"debug\":%s,\"poison\":%s}\n",
-              unit, kernel_vmalloc.space.design->name, kernel_vmalloc.debug ? "true" : "false",
-              kernel_buddy.poison ? "true" : "false");
+        print_json_head(unit);
     else
         print_head(unit);
     for (unsigned n = 0; (workload = workload_nth(n)) != NULL && !wish->stopped; n++)

@@ -16,8 +16,8 @@
 #include "lib/errno.h"
 
 #define SEED 0x5eed
-#define TICKS_PER_FIGURE 100000000UL /* what the timed loops of one figure may cost, roughly */
-#define TICKS_PER_SETUP 3000000000UL /* a setup that needs more is given up */
+#define TICKS_PER_FIGURE 60000000UL  /* what the timed loops of one figure may cost, roughly */
+#define TICKS_PER_SETUP 6000000000UL /* a setup that needs more is given up */
 #define WARM_UP_PART 64              /* of TICKS_PER_FIGURE */
 #define FEWEST_LOOPS 8u
 #define SAMPLES 64u

@@ -278,7 +278,7 @@ const struct bench_workload bench_sweeps[] = {
     LIVE_SWEEP("va_only ", holes1, "reserve and free 1 page", BENCH_SPACE, space_fill_holes1,
                space_pairs_1, NULL, 1000000),
     LIVE_SWEEP("va_only ", holes2, "reserve and free 4 pages", BENCH_SPACE, space_fill_holes2,
-               space_pairs_4, NULL, 1000000),
+               space_pairs_4, NULL, 100000),
     {.name = "frag",
      .what = "free one of N areas at random, reserve 1 to 16 pages",
      .world = BENCH_SPACE,
