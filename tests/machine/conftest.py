@@ -1,32 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""What all machine tests share. The kernel's own tests (KTAP) and the host programs (cmocka) are run
-once per session and appear as one pytest case each, so that a single summary line tells the truth."""
-import os
-import subprocess
-
+"""What all machine tests share. A machine costs about a second, so tests that leave a machine as they
+found it share one per worker, and `shell` holds them to it: every page, page table, area and object
+must be back. Tests that harm their machine take a fresh one from `fast`."""
 import pytest
-from machine import BUILD, ROOT, Machine
+from machine import Machine, differences
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "quick: part of `make test-quick`")
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.failed = report.failed
 
 
 @pytest.fixture
 def fast():
-    """A booted machine at its prompt, through qemu -kernel."""
+    """A machine of one's own at its prompt, through qemu -kernel."""
     with Machine() as machine:
-        machine.log = machine.boot()
+        machine.boot()
         yield machine
 
 
+class Shared:
+    """One booted machine for many tests, and what it must look like between them."""
+
+    def __init__(self):
+        self.machine = self.gauges = None
+
+    def get(self):
+        if not self.machine:
+            self.machine = Machine()
+            self.machine.boot()
+            self.gauges = self.machine.gauges()
+        return self.machine
+
+    def drop(self):
+        if self.machine:
+            self.machine.close()
+        self.machine = None
+
+
 @pytest.fixture(scope="session")
-def make():
-    """Run make with arguments; returns its output; fails the test when make fails."""
-    def run(*arguments, status=0, **environment):
-        result = subprocess.run(["make", f"O={os.path.relpath(BUILD, ROOT)}", *arguments], cwd=ROOT,
-                                capture_output=True, text=True, timeout=1200, check=False,
-                                env={**os.environ, "MAKEFLAGS": "", **environment})
-        assert result.returncode == status, result.stdout[-4000:] + result.stderr[-4000:]
-        return result.stdout + result.stderr
-    return run
+def shared():
+    holder = Shared()
+    yield holder
+    holder.drop()
+
+
+@pytest.fixture
+def shell(shared, request):
+    """The shared machine at its prompt. A failed test costs the next one a new boot."""
+    try:
+        yield shared.get()
+        if getattr(request.node, "failed", True):
+            shared.drop()
+        else:
+            changed = differences(shared.gauges, shared.machine.gauges())
+            if changed:
+                shared.drop()
+            assert not changed, f"this test left something behind:\n{changed}"
+    except AssertionError:
+        shared.drop()
+        raise

@@ -95,12 +95,14 @@ def test_fatal_captures(path):
                 assert_shown(expected, plain(machine.expect(EOF)), command)
 
 
+@pytest.mark.xdist_group("make")
 @pytest.mark.parametrize("path", [path for path in FILES if blocks(path, "gdb")])
 def test_gdb_captures(path):
     for body in blocks(path, "gdb"):
         commands = steps(body, "(gdb) ")
         append = re.search(r"^\$ make gdb.* APPEND='([^']*)'", body, re.M)
-        answer = gdb(*(command for command, _ in commands), append=append[1] if append else "")
+        answer = gdb(*(command.replace("$", "$$") for command, _ in commands),  # for make
+                     append=append[1] if append else "")
         for command, expected in commands:
             assert_shown(expected, answer, command)
 

@@ -4,9 +4,8 @@ before anything runs; a test that the kernel then does not report has failed."""
 import re
 
 import pytest
-from machine import BUILD, Machine
+from machine import BUILD, KTEST_FAIL, KTEST_PASS, Machine, differences
 
-KTEST_PASS, KTEST_FAIL = 0x10, 0x11
 SYMBOL = re.compile(r" ktest_entry_(\w+)$", re.M)
 
 
@@ -35,25 +34,31 @@ def parse_ktap(text):
     return results
 
 
+def boot_into_tests(**configuration):
+    """Run all self-tests and end: results, exit status, everything that was said."""
+    with Machine(**configuration) as machine:
+        text, status = machine.rest()
+    return parse_ktap(text), status, text
+
+
+def assert_green(results, status, text):
+    failed = {name: notes for name, (result, notes) in results.items() if result == "not ok"}
+    assert not failed, f"{failed}"
+    assert set(results) == set(known_tests()), set(results) ^ set(known_tests())
+    assert status == KTEST_PASS, text[-3000:]
+
+
 @pytest.fixture(scope="session")
 def ktap():
-    """Results by kernel flavour; each flavour is booted once."""
-    cache = {}
-
-    def of(flavour):
-        if flavour not in cache:
-            with Machine(append="selftest", flavour=flavour) as machine:
-                text, status = machine.rest()
-            cache[flavour] = (parse_ktap(text), status, text)
-        return cache[flavour]
-    return of
+    """The outcome of the debug kernel, booted once."""
+    return boot_into_tests(append="selftest")
 
 
 @pytest.mark.quick
 @pytest.mark.xdist_group("kernel")
 @pytest.mark.parametrize("name", known_tests())
 def test_in_kernel(ktap, name):
-    results, _, text = ktap("og")
+    results, _, text = ktap
     assert name in results, f"the kernel did not report this test:\n{text[-3000:]}"
     result, notes = results[name]
     if result == "skip":
@@ -64,44 +69,56 @@ def test_in_kernel(ktap, name):
 @pytest.mark.quick
 @pytest.mark.xdist_group("kernel")
 def test_whole_run_passes(ktap):
-    results, status, text = ktap("og")
-    assert set(results) == set(known_tests()) and known_tests()
-    assert status == KTEST_PASS, text[-3000:]
+    assert known_tests(), "no self-tests in build/og/kernel.sym"
+    assert_green(*ktap)
 
 
-@pytest.mark.xdist_group("kernel-o2")
-def test_optimised_kernel_passes(ktap):
-    results, status, text = ktap("o2")
-    failed = {name: notes for name, (result, notes) in results.items() if result == "not ok"}
-    assert not failed and status == KTEST_PASS, f"{failed}\n{text[-3000:]}"
-
-
-@pytest.mark.parametrize("append", ["vmap=vmlist selftest", "vmap.flush=eager selftest",
-                                    "page_poison=off vmalloc.debug=off selftest",
-                                    "seed=12345 selftest"])
-def test_other_configurations_pass(append):
-    with Machine(append=append) as machine:
-        text, status = machine.rest()
-    failed = {n: notes for n, (result, notes) in parse_ktap(text).items() if result == "not ok"}
-    assert not failed and status == KTEST_PASS, f"{failed}\n{text[-3000:]}"
+@pytest.mark.parametrize("append, configuration", [
+    ("selftest", {"flavour": "o2"}),
+    ("vmap=vmlist selftest", {"flavour": "o2", "cpu": "qemu64"}),
+    ("vmap=vmlist selftest", {"smp": 2}),
+    ("vmap.flush=eager selftest", {}),
+    ("vmap.check=1 selftest", {"mem": "32M"}),
+    ("vmap.check=3 selftest", {}),
+    ("page_poison=off vmalloc.debug=off selftest", {}),
+    ("seed=12345 selftest", {"mem": "1G"}),
+    ("seed=0xdeadbeef console=ttyS0 color=off loglevel=error selftest", {"smp": 4}),
+])
+def test_other_configurations_pass(append, configuration):
+    assert_green(*boot_into_tests(append=append, **configuration))
 
 
 @pytest.mark.quick
-def test_three_runs_leave_identical_counts(fast):
-    """Pages, areas and objects are the same after each of three whole self-test runs."""
-    counts = []
-    for _ in range(3):
-        totals = fast.run("selftest")
-        assert " fail:0 " in totals, totals[-2000:]
-        counts.append([fast.run("vmap stats"), fast.run("buddyinfo"), fast.run("slabinfo")])
-    gauges = [re.findall(r"^ *(busy|free|lazy|pages|areas|nodes).*$", "\n".join(c), re.M)
-              for c in counts]
-    assert gauges[0] == gauges[1] == gauges[2]
-    assert stable(counts[1]) == stable(counts[2]) == stable(counts[0])
+def test_one_suite_from_the_command_line():
+    results, status, _ = boot_into_tests(append="selftest=shell")
+    assert status == KTEST_PASS and results and all(name.startswith("shell_") for name in results)
 
 
-def stable(answers):
-    """The gauges of an answer; running totals (allocs, frees, purges ...) grow, of course."""
-    return [line for answer in answers[:1] for line in answer.splitlines()
-            if re.search(r"busy|free extents|lazy now|nodes|metadata", line)
-            and not re.search(r"alloc|purge|total|since", line)]
+@pytest.mark.quick
+def test_a_suite_that_does_not_exist_is_no_success():
+    _, status, text = boot_into_tests(append="selftest=nosuchsuite")
+    assert status == KTEST_FAIL and "nosuchsuite" in text
+
+
+@pytest.mark.parametrize("append", [pytest.param("", marks=pytest.mark.quick), "vmap=vmlist",
+                                    "vmap.flush=eager", "page_poison=off vmalloc.debug=off"])
+def test_three_runs_leave_identical_counts(append):
+    """Before, and after each of three whole runs: the same free pages, slab pages, page tables, objects
+    of each cache, areas at the same addresses with the same callers, descriptors and free ranges."""
+    with Machine(mem="64M", append=append) as machine:
+        machine.boot()
+        before = counts(machine)
+        for _ in range(3):
+            totals = machine.run("selftest")
+            assert re.search(r"^# Totals: pass:[1-9]\d* fail:0 ", totals, re.M), totals[-3000:]
+            after = counts(machine)
+            assert not differences(before, after), differences(before, after)
+        assert "all invariants hold" in machine.run("vmap check")
+
+
+def counts(machine):
+    """The gauges, and those of the address space that no other command shows; totals only grow."""
+    gauges = machine.gauges()
+    stats = re.findall(r"^(?:now|metadata) .*", machine.run("vmap stats"), re.M)
+    assert len(stats) == 2, stats
+    return {**gauges, "vmap stats": "\n".join(stats)}
