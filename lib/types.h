@@ -39,7 +39,11 @@ typedef u64 pte_t;   /* page-table entry of any level, as the hardware reads it 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define __printf(fmt, first) __attribute__((format(printf, fmt, first)))
 #define __noreturn __attribute__((noreturn))
+#ifdef __clang__
 #define __noinline __attribute__((noinline))
+#else /* two such functions of the same code stay two: backtraces tell them apart */
+#define __noinline __attribute__((noinline, no_icf))
+#endif
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 #define __unused __attribute__((unused))
