@@ -60,8 +60,11 @@ void host_set_interrupt(bool inside);
 
 u32 host_locks_held(void);
 
-/* From now on port_tlb_flush_*() count but flush nothing: the positive control of every test that
- * looks for forgotten flushes. Until the next test, or false. */
-void host_forget_flushes(bool forget);
+/*
+ * Called by each port_tlb_flush_range() (start 0, end 0: by _all()) before it flushes, until the next
+ * test or NULL; false: nothing is flushed. So a test can let flushes be forgotten, the positive control
+ * of all that look for that, or let another CPU act while this one is in the middle of something.
+ */
+void host_flush_hook(bool (*hook)(vaddr_t start, vaddr_t end));
 
 #endif

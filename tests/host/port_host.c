@@ -24,7 +24,7 @@ vaddr_t host_direct_map_base, host_vmemmap_base;
 static u32 cpu_count = 1;
 static u64 clock_ns;
 static struct tlb_stats tlb_counters;
-static bool flushes_forgotten;
+static bool (*flush_hook)(vaddr_t start, vaddr_t end);
 static u64 warnings;
 
 static bool panic_expected;
@@ -248,20 +248,20 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end)
            "flush of [%#lx, %#lx)", start, end);
     tlb_counters.range_flushes++;
     tlb_counters.pages_flushed += (end - start) >> PAGE_SHIFT;
-    if (!flushes_forgotten)
+    if (!flush_hook || flush_hook(start, end))
         mmu_flush_range(start, end); /* stricter than real: a long range drops only itself */
 }
 
 void port_tlb_flush_all(void)
 {
     tlb_counters.full_flushes++;
-    if (!flushes_forgotten)
+    if (!flush_hook || flush_hook(0, 0))
         mmu_flush_all();
 }
 
-void host_forget_flushes(bool forget)
+void host_flush_hook(bool (*hook)(vaddr_t start, vaddr_t end))
 {
-    flushes_forgotten = forget;
+    flush_hook = hook;
 }
 
 struct tlb_stats port_tlb_stats(void)
@@ -276,7 +276,7 @@ int host_setup(void **state)
     (void)state;
     host_cpus_reset();
     memset(&tlb_counters, 0, sizeof(tlb_counters));
-    flushes_forgotten = false;
+    flush_hook = NULL;
     cpu_count = 1;
     clock_ns = 0;
     warnings = 0;

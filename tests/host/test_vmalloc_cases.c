@@ -257,7 +257,7 @@ static void history_forgets_the_oldest(void **state)
         second = i == 1 ? (vaddr_t)area : second;
     }
     assert_false(vm_history_find(&kernel_vmalloc, first, &dead));
-    assert_true(vm_history_find(&kernel_vmalloc, second + PAGE_SIZE, &dead)); /* its guard */
+    assert_true(vm_history_find(&kernel_vmalloc, second + 2 * PAGE_SIZE - 1, &dead)); /* guard */
     assert_int_equal(dead.start, second);
     close_world();
 }
@@ -411,6 +411,192 @@ static void small_questions(void **state)
     close_world();
 }
 
+/* What an area remembers of its making, and what the layer counts. */
+static void areas_remember_who_made_them(void **state)
+{
+    open_world(&ordinary);
+    vaddr_t lo = kernel_vmalloc.space.start, hi = kernel_vmalloc.space.end;
+    void *area = __vmalloc_node_range(5000, PAGE_SIZE, lo, hi, 0, PROT_KERNEL_RW, 0, 0x5678);
+    void *large = __vmalloc_node_range(3 * MIB + 5, PAGE_SIZE, lo, hi, 0, PROT_KERNEL_RW,
+                                       VM_ALLOW_HUGE, 0x9abc);
+    const struct vm_struct *vm = find_vm_area(area), *large_vm = find_vm_area(large);
+
+    assert_int_equal(vm->caller, 0x5678);
+    assert_int_equal(vm->requested_size, 5000);
+    assert_true(vm->born_ns > 0 && large_vm->born_ns > vm->born_ns);
+    assert_int_equal(large_vm->caller, 0x9abc);
+    assert_int_equal(large_vm->requested_size, 3 * MIB + 5);
+    assert_int_equal(large_vm->page_order, 9);
+    assert_int_equal(large_vm->nr_pages, 1024);
+    for (u64 i = 0; i < 1024; i++) {
+        struct mmu_translation seen;
+
+        assert_true(mmu_walk(kernel_pagetable.root, large_vm->addr + i * PAGE_SIZE, &seen));
+        assert_int_equal(seen.physical, page_to_phys(large_vm->pages[i]));
+        assert_int_equal(seen.page_size, 2 * MIB);
+    }
+    vfree(area);
+    vfree(large);
+    assert_int_equal(kernel_vmalloc.counters.allocs, 2);
+    assert_int_equal(kernel_vmalloc.counters.frees, 2);
+    assert_int_equal(kernel_vmalloc.counters.failures, 0);
+    close_world();
+}
+
+/* A failure is said and counted once; __GFP_NOWARN is quiet, and so is the way over 2 MiB pages. */
+static void failures_are_said_and_counted(void **state)
+{
+    open_world(&ordinary);
+    u64 warned = host_warnings();
+
+    assert_null(vmalloc(0));
+    assert_null(vmalloc(64 * MIB));
+    assert_int_equal(host_warnings(), warned + 2);
+    assert_null(in_window(0, PAGE_SIZE, 0, ~0UL, 0));
+    assert_null(in_window(64 * MIB, PAGE_SIZE, 0, ~0UL, 0));
+    assert_int_equal(host_warnings(), warned + 2);
+    assert_int_equal(kernel_vmalloc.counters.failures, 4);
+    fail_arm(FAIL_NODE, 1, true);
+    assert_null(vmalloc(PAGE_SIZE));
+    assert_int_equal(host_warnings(), warned + 3);
+    assert_null(in_window(PAGE_SIZE, PAGE_SIZE, 0, ~0UL, 0));
+    assert_int_equal(host_warnings(), warned + 3);
+    fail_disarm(FAIL_NODE);
+    fail_arm(FAIL_PAGE, 2, false); /* no block of 2 MiB; the small pages do */
+    void *area = vmalloc_huge(2 * MIB, 0);
+    fail_disarm(FAIL_PAGE);
+    assert_non_null(area);
+    assert_int_equal(host_warnings(), warned + 3);
+    assert_int_equal(kernel_vmalloc.counters.failures, 6);
+    vfree(area);
+    close_world();
+}
+
+/* ---- two processors at once ---------------------------------------------------------------------- */
+
+/* What the other CPU does while this one is in the middle of a free: between the claim and the moment
+ * when the addresses are retired, which with debug on is when it flushes. */
+static void (*other_does)(const void *);
+static const void *victim;
+static u64 interventions;
+
+static bool intervene(vaddr_t start, vaddr_t end)
+{
+    u32 cpu = cpu_id();
+
+    if (!other_does || (start && start != (vaddr_t)victim))
+        return true;
+    host_set_cpu(cpu + 1);
+    interventions++;
+    other_does(victim);
+    host_set_cpu(cpu);
+    return true;
+}
+
+/* free_it(), with the other CPU doing `deed` meanwhile: refused, in these words. */
+static void race(void (*free_it)(const void *), const void *address, void (*deed)(const void *),
+                 const char *words)
+{
+    victim = address;
+    other_does = deed;
+    interventions = 0;
+    host_flush_hook(intervene);
+    free_it(address);
+    host_flush_hook(NULL);
+    assert_int_equal(interventions, 1);
+    expect_report(words);
+    assert_null(world_check());
+}
+
+static void resize_it(const void *address)
+{
+    assert_null(vrealloc(address, 3 * PAGE_SIZE, 0));
+}
+
+static void unmap_seven(const void *address)
+{
+    vm_unmap_ram(address, 7);
+}
+
+static void unmap_seventy(const void *address)
+{
+    vm_unmap_ram(address, 70);
+}
+
+static void exactly_one_cpu_frees(void **state)
+{
+    open_world(&(struct vmalloc_world){.memory_pages = 4096, .debug = true});
+    race(vfree, vmalloc(2 * PAGE_SIZE), vfree, "double free");
+    race(vfree, vmalloc(2 * PAGE_SIZE), vfree_atomic, "double free");
+    race(vfree, vmalloc(2 * PAGE_SIZE), resize_it, "not the start");
+    race(vunmap, vmap(pages, 5, 0, PROT_KERNEL_RW), vunmap, "double free");
+    race(iounmap, ioremap(0xfd000000, PAGE_SIZE), iounmap, "double free");
+    race(unmap_seven, vm_map_ram(pages, 7), unmap_seven, "no such mapping");
+    race(unmap_seventy, vm_map_ram(pages, 70), unmap_seventy, "no such mapping");
+    race(unmap_seven, vm_map_ram(pages, 7), vfree, "use vm_unmap_ram");
+    assert_int_equal(vfree_deferred_run(), 0);
+    close_world();
+}
+
+static void finish_deferred(const void *address)
+{
+    vfree_deferred_run();
+}
+
+static void a_deferred_area_is_freed_once(void **state)
+{
+    open_world(&(struct vmalloc_world){.memory_pages = 4096, .debug = true});
+    void *area = vmalloc(2 * PAGE_SIZE);
+
+    vfree_atomic(area);
+    race(finish_deferred, area, vfree, "double free");
+    area = vmalloc(2 * PAGE_SIZE);
+    vfree_atomic(area);
+    race(finish_deferred, area, vfree_atomic, "double free");
+    close_world();
+}
+
+static void purge_blocks(const void *address)
+{
+    vmap_blocks_purge(&kernel_vmalloc);
+    port_report("purged");
+}
+
+/* The last mapping of a block is being unmapped: the block must not be purged under its hands. */
+static void a_claimed_piece_keeps_its_block(void **state)
+{
+    open_world(&(struct vmalloc_world){.memory_pages = 4096, .debug = true});
+    race(unmap_seven, vm_map_ram(pages, 7), purge_blocks, "purged");
+    assert_int_equal(blocks(), 1);
+    close_world();
+}
+
+/* An allocation that fails in its last step has an address for a while, but nobody's. */
+static void an_unfinished_area_cannot_be_freed(void **state)
+{
+    open_world(&ordinary);
+    fail_arm(FAIL_TABLE, 1, true);
+    victim = (void *)(WORLD_BORDER - PAGE_SIZE); /* the second page finds no table */
+    other_does = vfree;
+    interventions = 0;
+    void *warm = in_window(PAGE_SIZE, PAGE_SIZE, WORLD_BORDER - 2 * MIB, WORLD_BORDER, 0);
+    assert_null(warm); /* no table at all */
+    fail_disarm(FAIL_TABLE);
+    warm = in_window(PAGE_SIZE, PAGE_SIZE, WORLD_BORDER - 2 * MIB, WORLD_BORDER, 0);
+    assert_non_null(warm);
+    vm_unmap_aliases();
+    fail_arm(FAIL_TABLE, 1, true);
+    host_flush_hook(intervene);
+    assert_null(in_window(2 * PAGE_SIZE, PAGE_SIZE, (vaddr_t)victim, kernel_vmalloc.space.end, 0));
+    host_flush_hook(NULL);
+    fail_disarm(FAIL_TABLE);
+    assert_int_equal(interventions, 1);
+    expect_report("nonexistent vm area");
+    assert_null(world_check());
+    vfree(warm);
+    close_world();
+}
+
 /* ---- the checker is checked --------------------------------------------------------------------- */
 
 static void expect_broken(const char *words)
@@ -477,6 +663,12 @@ int main(void)
         world_test(shrinking_a_huge_area),
         world_test(vread_every_subrange),
         world_test(small_questions),
+        world_test(areas_remember_who_made_them),
+        world_test(failures_are_said_and_counted),
+        world_test(exactly_one_cpu_frees),
+        world_test(a_deferred_area_is_freed_once),
+        world_test(a_claimed_piece_keeps_its_block),
+        world_test(an_unfinished_area_cannot_be_freed),
         world_test(planted_damage_is_named),
     };
 
