@@ -86,7 +86,7 @@ u64 vfree_deferred_run(void);
 void *kvmalloc(u64 size, gfp_t gfp);
 void kvfree(const void *address);
 
-/* --- map what exists already ----------------------------------------------------------------- */
+/* --- map what exists already; may sleep ------------------------------------------------------- */
 
 /* Map count pages side by side. VM_MAP_PUT_PAGES: vfree() of the result frees the pages (array must
  * then be from kmalloc or vmalloc, and is freed too). NULL: no memory, count 0, NULL in the array. */
@@ -94,7 +94,7 @@ void *vmap(struct page **pages, u64 count, u32 flags, u64 prot);
 void vunmap(const void *address); /* the pages stay */
 
 /* Short-lived maps from per-CPU blocks (<= 64 pages) or areas of their own; not in vmallocinfo's
- * vm_struct view. vm_unmap_ram() needs the same count. */
+ * vm_struct view, and without guard pages. vm_unmap_ram() needs the same count. */
 void *vm_map_ram(struct page **pages, u64 count);
 void vm_unmap_ram(const void *address, u64 count);
 
@@ -113,15 +113,15 @@ void iounmap(const void *address); /* the very pointer that ioremap returned */
 struct vm_struct *get_vm_area(u64 size, u32 flags);
 void free_vm_area(struct vm_struct *vm);
 
-/* --- ask; any context ------------------------------------------------------------------------- */
+/* --- ask; any context but NMI ----------------------------------------------------------------- */
 
 bool is_vmalloc_addr(const void *address);           /* pure range test */
 struct page *vmalloc_to_page(const void *address);   /* NULL where nothing is mapped */
 pfn_t vmalloc_to_pfn(const void *address);           /* 0 likewise */
 struct vm_struct *find_vm_area(const void *address); /* interior allowed */
 
-/* Copy from any vmalloc range; holes, guards and device memory read as zero. Returns bytes that came
- * from live memory. */
+/* Copy from any vmalloc range, also while it is being freed; holes, guards and device memory read as
+ * zero. Returns bytes that came from live memory. */
 u64 vread(void *to, const void *from, u64 count);
 
 /* One sentence about the area at an address ("3-page vmalloc region starting at ... allocated at

@@ -167,7 +167,7 @@ static void refused_frees(bool debug)
         /* In an interrupt as well: vfree() otherwise finishes the deferred free first. */
         host_set_interrupt(m->free == vfree);
         remember_everything();
-        m->free(*m->victim + m->offset);
+        m->free((void *)((vaddr_t)*m->victim + m->offset));
         host_set_interrupt(false);
         expect_report(m->words);
         expect_nothing_changed(m->words);
