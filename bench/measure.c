@@ -178,7 +178,7 @@ static void look_at_space(struct bench *b, struct bench_result *result)
 
 static bool sample_visits(struct bench *b, struct bench_result *result)
 {
-    u64 samples = min_u64(SAMPLES, result->operations), sum = 0;
+    u64 samples = result->operations < SAMPLES ? FEWEST_LOOPS : SAMPLES, sum = 0;
 
     for (u64 i = 0; i < samples; i++) {
         if (!result->workload->loop(b, 1))

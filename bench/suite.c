@@ -373,15 +373,15 @@ static bool space_full_fit_setup(struct bench *b)
 
 #define LAYER(workload_name, count, text, loop_fn, ...)                                            \
     {                                                                                              \
-        .name = workload_name, .what = text, .world = BENCH_LAYER, .loops = count,                 \
-        .loop = loop_fn, __VA_ARGS__                                                               \
+        .name = (workload_name), .what = (text), .world = BENCH_LAYER, .loops = (count),           \
+        .loop = (loop_fn), __VA_ARGS__                                                             \
     }
 #define SPACE(workload_name, count, text, loop_fn, ...)                                            \
     {                                                                                              \
-        .name = workload_name, .what = text, .world = BENCH_SPACE, .loops = count,                 \
-        .loop = loop_fn, __VA_ARGS__                                                               \
+        .name = (workload_name), .what = (text), .world = BENCH_SPACE, .loops = (count),           \
+        .loop = (loop_fn), __VA_ARGS__                                                             \
     }
-#define PREPARED(setup_fn, teardown_fn) .setup = setup_fn, .teardown = teardown_fn
+#define PREPARED(setup_fn, teardown_fn) .setup = (setup_fn), .teardown = (teardown_fn)
 
 const struct bench_workload bench_suite[] = {
     LAYER("fix_size", 40000, "vmalloc 1 page, write a byte, vfree", layer_fix_1),

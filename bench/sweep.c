@@ -262,8 +262,8 @@ static bool layer_pairs_4(struct bench *b, u64 loops)
 #define LIVE_SWEEP(prefix, shape, pages, world_id, setup_fn, loop_fn, teardown_fn, most)           \
     {                                                                                              \
         .name = prefix "live_sweep " #shape, .what = pages " with N areas alive, " #shape,         \
-        .world = world_id, .loops = 20000, .live_from = 100, .live_to = most, .setup = setup_fn,   \
-        .loop = loop_fn, .teardown = teardown_fn                                                   \
+        .world = (world_id), .loops = 20000, .live_from = 100, .live_to = (most),                  \
+        .setup = (setup_fn), .loop = (loop_fn), .teardown = (teardown_fn)                          \
     }
 
 const struct bench_workload bench_sweeps[] = {
