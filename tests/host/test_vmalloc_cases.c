@@ -143,6 +143,32 @@ static void an_idle_block_dies_when_it_is_replaced(void **state)
     close_world();
 }
 
+/* A block has room for 1024 pages, not for one less; a replaced one lives as long as its maps. */
+static void blocks_are_used_to_the_last_page(void **state)
+{
+    void *maps[17];
+
+    open_world(&ordinary);
+    for (unsigned i = 0; i < 16; i++)
+        maps[i] = vm_map_ram(pages, 64);
+    assert_int_equal(blocks(), 1);
+    maps[16] = vm_map_ram(pages, 20);
+    assert_int_equal(blocks(), 2);
+    for (unsigned i = 0; i < 16; i++)
+        vm_unmap_ram(maps[i], 64);
+    assert_int_equal(blocks(), 1);
+    for (unsigned i = 0; i < 15; i++)
+        vm_unmap_ram(vm_map_ram(pages, 64), 64);
+    vm_unmap_ram(maps[16], 20);
+    void *pin = vm_map_ram(pages, 2), *next = vm_map_ram(pages, 63); /* 42 are given up */
+    assert_int_equal(blocks(), 2);
+    vm_unmap_aliases();
+    assert_int_equal(blocks(), 2);
+    vm_unmap_ram(pin, 2);
+    vm_unmap_ram(next, 63);
+    close_world();
+}
+
 /* Bug 15: taken on one CPU, given back on another, purged on a third; each has its own block. */
 static void blocks_and_processors(void **state)
 {
@@ -284,6 +310,26 @@ static void growth_that_cannot_be_undone_is_the_new_size(void **state)
     assert_int_equal(vm->requested_size, 2 * PAGE_SIZE);
     vfree(area);
     vfree(behind);
+    close_world();
+}
+
+/* Growing fails at its last step, the page table: range and pages go back. */
+static void growth_that_fails_is_undone(void **state)
+{
+    open_world(&ordinary);
+    vaddr_t lo = WORLD_BORDER - 2 * PAGE_SIZE;
+    void *area = in_window(PAGE_SIZE, PAGE_SIZE, lo, kernel_vmalloc.space.end, 0);
+    struct world_counts before = world_quiet_counts(), after;
+
+    fail_arm(FAIL_TABLE, 1, true); /* behind the border, and for a move */
+    assert_null(vrealloc(area, 4 * PAGE_SIZE, __GFP_NOWARN));
+    fail_disarm(FAIL_TABLE);
+    after = world_quiet_counts();
+    assert_null(world_difference(&before, &after));
+    assert_int_equal(find_vm_area(area)->size, 2 * PAGE_SIZE);
+    assert_ptr_equal(vrealloc(area, 4 * PAGE_SIZE, 0), area);
+    assert_int_equal(find_vm_area(area)->size, 5 * PAGE_SIZE);
+    vfree(area);
     close_world();
 }
 
@@ -652,12 +698,14 @@ int main(void)
         world_test(shortage_gets_idle_blocks_back),
         world_test(replaced_blocks_die_with_their_last_mapping),
         world_test(an_idle_block_dies_when_it_is_replaced),
+        world_test(blocks_are_used_to_the_last_page),
         world_test(blocks_and_processors),
         world_test(dirty_pieces_are_forgotten_on_request),
         world_test(failures_leave_no_history),
         world_test(a_deferred_free_knows_who_asked),
         world_test(history_forgets_the_oldest),
         world_test(growth_that_cannot_be_undone_is_the_new_size),
+        world_test(growth_that_fails_is_undone),
         world_test(shrinking_without_the_design),
         world_test(areas_without_a_guard),
         world_test(shrinking_a_huge_area),

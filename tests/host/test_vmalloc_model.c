@@ -363,7 +363,9 @@ static void begin_slot(const struct step *s, struct owned *o)
     static const u64 largest[MAKES] = {AREA_PAGES, AREA_PAGES, 40, 32, 80, AREA_PAGES, 40};
 
     *o = (struct owned){.kind = s->make, .tag = ++serial << 12};
-    o->pages = s->make == HUGE ? AREA_PAGES : min_u64(s->pages, largest[s->make]);
+    /* Half of the short-lived maps are large, so that blocks are used up and replaced. */
+    u64 pages = s->make == RAM && s->salt & 2 ? s->pages * 9 : s->pages;
+    o->pages = s->make == HUGE ? AREA_PAGES : min_u64(pages, largest[s->make]);
     if (s->make == PUT)
         o->array = make_array(o->pages);
 }

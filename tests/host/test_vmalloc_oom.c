@@ -156,6 +156,8 @@ static void *grow_in_place(void)
         assert_null(vmalloc_check());
         vfree(area);
     }
+    if (grown)
+        assert_int_equal(find_vm_area(grown)->nr_pages, 9);
     return grown;
 }
 
