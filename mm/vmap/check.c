@@ -237,7 +237,7 @@ static int model_alloc(struct vmap_space *space, const struct vmap_operation *op
                 vmap_oracle_lowest(space->oracle, op->size, op->align, op->lo, op->hi, &lowest);
     int error;
 
-    if (op->error == -ENOSPC && room)
+    if (op->error == -ENOSPC && room && !(space->design->caps & VMAP_CAP_GIVES_UP))
         *broken = vmap_broken("V7: no room found, but there is at %#lx", lowest);
     if (op->error)
         return 0;

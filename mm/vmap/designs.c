@@ -12,7 +12,13 @@
 #include "mm/vmap/vmap.h"
 
 const struct vmap_design *const vmap_designs[] = {
-    &vmap_freetree, &vmap_freelist, &vmap_busytree, &vmap_busytree28, &vmap_vmlist, NULL,
+    &vmap_freetree,   /* 2019: the default */
+    &vmap_freelist,   /* 2018 */
+    &vmap_busytree,   /* 2011 */
+    &vmap_busytree28, /* 2008 */
+    &vmap_avlhash,    /* 2001 */
+    &vmap_vmlist,     /* 1990s */
+    NULL,
 };
 
 const struct vmap_design *vmap_design_find(const char *name)

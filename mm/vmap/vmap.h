@@ -11,7 +11,9 @@
 #ifndef MM_VMAP_VMAP_H
 #define MM_VMAP_VMAP_H
 
+#include "lib/avl.h"
 #include "lib/bits.h"
+#include "lib/hash.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
@@ -32,15 +34,21 @@ enum vmap_kind {
 struct vmap_area {
     vaddr_t va_start; /* first byte */
     vaddr_t va_end;   /* last byte + 1 */
-    struct rb_node rb_node;
+    union {
+        struct rb_node rb_node;
+        struct avl_node avl_node; /* avlhash */
+    };
     struct list_head list; /* address-ordered list */
     union {
         u64 subtree_max_size; /* FREE: largest free size in the subtree below (V3) */
         struct vm_struct *vm; /* BUSY: who uses it; NULL for vm_map_ram and bare reservations */
     };
-    u32 kind;               /* enum vmap_kind */
-    u32 caller;             /* packed: who allocated (see mm/page.h caller_pack()) */
-    struct list_head purge; /* LAZY: on the flush queue */
+    u32 kind;   /* enum vmap_kind */
+    u32 caller; /* packed: who allocated (see mm/page.h caller_pack()) */
+    union {
+        struct list_head purge;     /* LAZY: on the flush queue */
+        struct hash_node hash_node; /* FREE, avlhash: among those of its size */
+    };
 };
 
 static inline u64 vmap_area_size(const struct vmap_area *area)
@@ -70,6 +78,7 @@ struct vmap_stats {
 #define VMAP_CAP_LOWEST_FIT 1u /* V7: always the lowest address that fits */
 #define VMAP_CAP_AUGMENTED 2u  /* V3 applies */
 #define VMAP_CAP_FREE_TREE 4u  /* has a tree of free ranges: vmap_design.free_root() */
+#define VMAP_CAP_GIVES_UP 8u   /* may answer -ENOSPC although there is room */
 
 struct vmap_design {
     const char *name;   /* "freetree": the vmap= option */
@@ -115,7 +124,7 @@ struct vmap_design {
 };
 
 extern const struct vmap_design vmap_freetree, vmap_freelist, vmap_busytree, vmap_busytree28,
-    vmap_vmlist;
+    vmap_avlhash, vmap_vmlist;
 extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated, the default first */
 const struct vmap_design *vmap_design_find(const char *name); /* NULL: no such design */
 

@@ -20,7 +20,7 @@
 
 static struct vmap_area nodes[NODES];
 static unsigned nodes_used;
-static u8 state[256] __attribute__((aligned(16)));
+static u8 state[1024] __attribute__((aligned(16)));
 static struct vmap_space space;
 static struct vmap_area *busy[7]; /* each 4 pages, at page 8 * i; free between them and behind */
 

@@ -19,6 +19,7 @@
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "lib/failpoint.h"
+#include "mm/vmap/avlhash.h"
 #include "mm/vmap/busytree.h"
 #include "mm/vmap/freetree.h"
 #include "tests/host/rbtree_shapes.h"
@@ -36,7 +37,7 @@ static struct world {
     struct vmap_space space;
     union {
         struct freetree freetree;
-        u8 bytes[256];
+        u8 bytes[1024];
     } state;
     struct vmap_area nodes[NODES];
     u64 nodes_used; /* a bit each */
@@ -125,6 +126,7 @@ static struct vmap_area *check_alloc(u64 free, unsigned size, unsigned align, un
     int expected = model_lowest(free, size, align, lo, hi), error;
     u64 nodes = world.space.stats.nodes;
     struct vmap_area *area;
+    unsigned at;
     bool failed;
 
     if (fail_node)
@@ -141,9 +143,13 @@ static struct vmap_area *check_alloc(u64 free, unsigned size, unsigned align, un
         must_be_sound(free);
         return NULL;
     }
-    assert_int_equal(area->va_start, BASE + (u64)expected * PAGE_SIZE);
+    if (world.space.design->caps & VMAP_CAP_LOWEST_FIT)
+        assert_int_equal(area->va_start, BASE + (u64)expected * PAGE_SIZE);
     assert_int_equal(vmap_area_size(area), size * PAGE_SIZE);
-    must_be_sound(free & ~mask((unsigned)expected, size));
+    at = (unsigned)((area->va_start - BASE) >> PAGE_SHIFT);
+    assert_true(at >= lo && at + size <= hi && is_aligned(area->va_start, align * PAGE_SIZE));
+    assert_int_equal(free & mask(at, size), mask(at, size));
+    must_be_sound(free & ~mask(at, size));
     return area;
 }
 
@@ -405,17 +411,44 @@ static bool put_busy(void *ctx, const struct vmap_area *area)
 static struct world *snapshots;
 static u64 snapshot_limit;
 
-/* What a design remembers beside its areas and their trees: the hint of busytree. */
-static void key_put_memory(struct key *key, const struct vmap_design *design)
+/* The hint of busytree. */
+static void key_put_hint(struct key *key, const struct busytree *tree)
 {
-    const struct busytree *tree = world.space.state;
-
-    if (design != &vmap_busytree || !tree->cache)
+    if (!tree->cache)
         return;
     key_put(key, (unsigned)((tree->cache->va_start - BASE) >> PAGE_SHIFT));
     key_put(key, (unsigned)((tree->cached_vstart - BASE) >> PAGE_SHIFT));
     key_put(key, (unsigned)(tree->cached_align >> PAGE_SHIFT));
     key_put(key, (unsigned)(tree->cached_hole_size >> PAGE_SHIFT));
+}
+
+static void key_put_avl(struct key *key, const struct avl_node *node)
+{
+    key_put(key, (unsigned)avl_node_lean(node) | (node->left ? 4U : 0) | (node->right ? 8U : 0));
+    if (node->left)
+        key_put_avl(key, node->left);
+    if (node->right)
+        key_put_avl(key, node->right);
+}
+
+/* The frontier, the shape of the tree, and the unused areas in the order of their chains. */
+static void key_put_avlhash(struct key *key, const struct avlhash *hash)
+{
+    key_put(key, (unsigned)((hash->frontier - BASE) >> PAGE_SHIFT));
+    if (hash->used.node)
+        key_put_avl(key, hash->used.node);
+    for (unsigned i = 0; i < AVLHASH_BUCKETS; i++)
+        for (struct hash_node *node = hash->unused[i].first; node; node = node->next)
+            put_busy(key, hash_entry(node, struct vmap_area, hash_node));
+}
+
+/* What a design has beside its areas and the trees that it shows. */
+static void key_put_rest(struct key *key, const struct vmap_design *design)
+{
+    if (design == &vmap_busytree)
+        key_put_hint(key, world.space.state);
+    else if (design->check == avlhash_check)
+        key_put_avlhash(key, world.space.state);
 }
 
 /* Note the present state with all that belongs to it; counters that only grow are not part of it. */
@@ -431,7 +464,7 @@ static void note_both_sides(void)
         if (roots[i] && roots[i]->node)
             key_put_tree(&key, roots[i]->node);
     }
-    key_put_memory(&key, design);
+    key_put_rest(&key, design);
     if (!key_is_new(&key))
         return;
     if (states > snapshot_limit) {
