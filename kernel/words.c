@@ -36,13 +36,19 @@ static void append(struct builder *word, char c)
         word->out[word->used++] = c;
 }
 
+/* What a backslash protects inside of double quotes. GRUB puts one before single quotes, too. */
+static bool is_escapable(char c, enum word_style style)
+{
+    return c == '"' || c == '\\' || (style == WORDS_PLAIN && c == '\'');
+}
+
 /* From the opening quote to behind the closing one. */
-static const char *take_quoted(const char *p, struct builder *word)
+static const char *take_quoted(const char *p, enum word_style style, struct builder *word)
 {
     char quote = *p++;
 
     while (*p != quote && !word->error) {
-        if (quote == '"' && *p == '\\' && (p[1] == '"' || p[1] == '\\'))
+        if (quote == '"' && *p == '\\' && is_escapable(p[1], style))
             p++;
         if (*p == '\0')
             word->error = quote == '"' ? "unmatched \" quote" : "unmatched ' quote";
@@ -68,7 +74,7 @@ static const char *take_word(const char *p, enum word_style style, struct builde
         if (style == WORDS_SHELL && *p == ';')
             break;
         if (*p == '"' || *p == '\'')
-            p = take_quoted(p, word);
+            p = take_quoted(p, style, word);
         else if (*p == '\\')
             p = take_escaped(p, word);
         else

@@ -2,8 +2,9 @@
 /*
  * Splitting text into words, the same for the shell and for the kernel command line: blanks separate,
  * "..." and '...' keep blanks, a backslash takes the next character literally (inside "..." only
- * before " and \). The shell style adds two signs outside quotes: `;` ends a command and `#` at the
- * start of a word begins a comment. Pure: only lib/, so that it is fuzzed on the host.
+ * before " and \; in the plain style also before ', as GRUB writes it). The shell style adds two
+ * signs outside quotes: `;` ends a command and `#` at the start of a word begins a comment. Pure:
+ * only lib/, so that it is fuzzed on the host.
  */
 #ifndef KERNEL_WORDS_H
 #define KERNEL_WORDS_H

@@ -605,7 +605,7 @@ static void refuses_bad_lines(void **state)
 
 static void plain_style_knows_no_separators(void **state)
 {
-    const char *cursor = "\"exec=vmap; log\" a;b #c", *error;
+    const char *cursor = "\"exec=vmap; log\" a;b #c \"echo \\'d  e\\'\"", *error;
     char out[64];
 
     (void)state;
@@ -615,6 +615,8 @@ static void plain_style_knows_no_separators(void **state)
     assert_string_equal(out, "a;b");
     assert_int_equal(word_next(&cursor, WORDS_PLAIN, out, sizeof(out), &error), WORD_FOUND);
     assert_string_equal(out, "#c");
+    assert_int_equal(word_next(&cursor, WORDS_PLAIN, out, sizeof(out), &error), WORD_FOUND);
+    assert_string_equal(out, "echo 'd  e'"); /* GRUB's way of handing over a quoted word */
     assert_int_equal(word_next(&cursor, WORDS_PLAIN, out, sizeof(out), &error), WORD_END);
 }
 
