@@ -29,6 +29,9 @@ static const struct bench_workload *workload_nth(unsigned n)
     if (n < bench_suite_count)
         return &bench_suite[n];
     n -= bench_suite_count;
+    if (n < bench_part_count)
+        return &bench_parts[n];
+    n -= bench_part_count;
     return n < bench_sweep_count ? &bench_sweeps[n] : NULL;
 }
 
@@ -111,37 +114,55 @@ static void print_row(const struct bench_result *r)
 
 /* Running ----------------------------------------------------------------------------------------------- */
 
-static const char *run_one(struct wish *wish, const struct bench_workload *workload,
-                           const struct vmap_design *design, u64 live)
+static void print_result(const struct wish *wish, const struct bench_result *result)
 {
-    static struct bench_result result;
+    if (wish->json)
+        print_json(result);
+    else
+        print_row(result);
+}
 
+static void run_one(struct wish *wish, const struct bench_workload *workload,
+                    const struct vmap_design *design, u64 live, struct bench_result *result)
+{
     if (!wish->json)
         print("\r%s%s, %s ...\x1b[K%s", color(COLOR_DIM), workload->name, design->name,
               color(COLOR_RESET));
-    bench_measure(workload, design, live, wish->loops, &result);
+    bench_measure(workload, design, live, wish->loops, result);
     if (!wish->json)
         print("\r\x1b[K");
-    wish->stopped = result.problem == bench_interrupted || console_interrupted();
-    if (wish->json)
-        print_json(&result);
-    else
-        print_row(&result);
-    return result.problem;
+    wish->stopped = result->problem == bench_interrupted || console_interrupted();
+    print_result(wish, result);
 }
 
-/* N = 0 (where the workload starts below a thousand), then ten times as many each, until that takes too long. */
+/* The setup for N = live repeats the operation N times, and that gets no cheaper as N grows. */
+static bool setup_will_fail(const struct bench_workload *workload, const struct bench_result *last,
+                            u64 live)
+{
+    return workload->churns && last->operations &&
+           last->ticks / last->operations > BENCH_SETUP_TICKS / live;
+}
+
+/* N = 0 where that makes sense, then ten times as many each, until that takes too long. */
 static void run_sweep(struct wish *wish, const struct bench_workload *workload,
                       const struct vmap_design *design)
 {
     u64 most = wish->live_most < workload->live_to ? wish->live_most : workload->live_to;
-    const char *problem = NULL;
+    static struct bench_result result;
 
-    if (workload->live_to == 0 || workload->live_from < 1000)
-        problem = run_one(wish, workload, design, 0);
-    for (u64 live = workload->live_from; live && live <= most && !problem && !wish->stopped;
-         live *= 10)
-        problem = run_one(wish, workload, design, live);
+    result = (struct bench_result){.problem = NULL};
+    if (!workload->churns)
+        run_one(wish, workload, design, 0, &result);
+    for (u64 live = workload->live_from; live && live <= most && !result.problem && !wish->stopped;
+         live *= 10) {
+        if (!setup_will_fail(workload, &result, live)) {
+            run_one(wish, workload, design, live, &result);
+            continue;
+        }
+        result.live = live;
+        result.problem = bench_too_slow;
+        print_result(wish, &result);
+    }
 }
 
 static void run_workload(struct wish *wish, const struct bench_workload *workload)

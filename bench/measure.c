@@ -16,9 +16,8 @@
 #include "lib/errno.h"
 
 #define SEED 0x5eed
-#define TICKS_PER_FIGURE 60000000UL  /* what the timed loops of one figure may cost, roughly */
-#define TICKS_PER_SETUP 6000000000UL /* a setup that needs more is given up */
-#define WARM_UP_PART 64              /* of TICKS_PER_FIGURE */
+#define TICKS_PER_FIGURE 60000000UL /* what the timed loops of one figure may cost, roughly */
+#define WARM_UP_PART 64             /* of TICKS_PER_FIGURE */
 #define FEWEST_LOOPS 8u
 #define SAMPLES 64u
 #define ASK_EVERY 256u /* bench_go_on() calls per look at the clock */
@@ -228,7 +227,8 @@ void bench_measure(const struct bench_workload *workload, const struct vmap_desi
     struct bench *b = &bench;
     bool layer = workload->world == BENCH_LAYER;
 
-    *b = (struct bench){.live = live, .deadline = rdtsc() + TICKS_PER_SETUP, .reason = "no memory"};
+    *b = (struct bench){
+        .live = live, .deadline = rdtsc() + BENCH_SETUP_TICKS, .reason = "no memory"};
     *result = (struct bench_result){
         .workload = workload,
         .design = layer ? kernel_vmalloc.space.design : design,

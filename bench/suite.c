@@ -5,7 +5,7 @@
  * because the loops are always inlined with a constant one, no indirect call is left in them.
  *
  * What an operation is stands in the table at the end. No locks, no invariants of its own.
- * Read next: bench/measure.c.
+ * Read next: bench/parts.c, bench/measure.c.
  */
 #include "bench/workloads.h"
 #include "lib/bits.h"
@@ -210,127 +210,6 @@ static void space_teardown(struct bench *b)
     bench_keep_end(b);
 }
 
-/* Mapping pages that exist already; layer only ---------------------------------------------------------- */
-
-static bool page_setup(struct bench *b)
-{
-    b->page = alloc_pages(GFP_KERNEL, 0);
-    return b->page || bench_fail(b, "no memory");
-}
-
-static void page_teardown(struct bench *b)
-{
-    free_pages(b->page, 0);
-    b->page = NULL;
-}
-
-static bool loop_vm_map_ram(struct bench *b, u64 loops)
-{
-    while (loops--) {
-        void *what = vm_map_ram(&b->page, 1);
-        if (unlikely(!what))
-            return bench_fail(b, "no memory");
-        layer_touch(what);
-        vm_unmap_ram(what, 1);
-    }
-    return true;
-}
-
-static bool loop_vmap(struct bench *b, u64 loops)
-{
-    while (loops--) {
-        void *what = vmap(&b->page, 1, VM_MAP, PROT_KERNEL_RW);
-        if (unlikely(!what))
-            return bench_fail(b, "no memory");
-        vunmap(what);
-    }
-    return true;
-}
-
-/* 1 page, 4 pages, 1 page, half a page, 1 page: the byte written first survives it all. */
-static bool loop_vrealloc(struct bench *b, u64 loops)
-{
-    static const u64 sizes[] = {4 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE / 2, PAGE_SIZE};
-
-    while (loops--) {
-        volatile u8 *what = vrealloc(NULL, PAGE_SIZE, GFP_KERNEL);
-        if (unlikely(!what))
-            return bench_fail(b, "no memory");
-        *what = 'a';
-        for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-            volatile u8 *now = vrealloc((const void *)what, sizes[i], GFP_KERNEL);
-            if (unlikely(!now)) {
-                vfree((const void *)what);
-                return bench_fail(b, "no memory");
-            }
-            what = now;
-        }
-        ASSERT(*what == 'a', "vrealloc lost the content: %u", *what);
-        vfree((const void *)what);
-    }
-    return true;
-}
-
-/* The parts, to know what the whole is made of -------------------------------------------------------- */
-
-__loop bool page_pairs(struct bench *b, u64 loops, gfp_t gfp)
-{
-    while (loops--) {
-        struct page *page = alloc_pages(gfp, 0);
-        if (unlikely(!page))
-            return bench_fail(b, "no memory");
-        free_pages(page, 0);
-    }
-    return true;
-}
-
-static bool loop_alloc_page(struct bench *b, u64 loops)
-{
-    return page_pairs(b, loops, GFP_KERNEL);
-}
-
-static bool loop_alloc_page_zero(struct bench *b, u64 loops)
-{
-    return page_pairs(b, loops, GFP_KERNEL | __GFP_ZERO);
-}
-
-static bool loop_kmalloc(struct bench *b, u64 loops)
-{
-    while (loops--) {
-        void *what = kmalloc(64, GFP_KERNEL);
-        if (unlikely(!what))
-            return bench_fail(b, "no memory");
-        kfree(what);
-    }
-    return true;
-}
-
-static bool loop_vzalloc(struct bench *b, u64 loops)
-{
-    while (loops--) {
-        void *what = vzalloc(PAGE_SIZE);
-        if (unlikely(!what))
-            return bench_fail(b, "no memory");
-        vfree(what);
-    }
-    return true;
-}
-
-static bool to_page_setup(struct bench *b)
-{
-    return bench_keep_room(b, 1) && keep_ones(b, 1, &layer);
-}
-
-static bool loop_to_page(struct bench *b, u64 loops)
-{
-    void *what = *bench_kept(b, 0);
-
-    while (loops--)
-        if (unlikely(!vmalloc_to_page(what)))
-            return bench_fail(b, "vmalloc_to_page() found nothing");
-    return true;
-}
-
 /* Each shared loop, once for each world. */
 #define BOTH_WORLDS(name, ...)                                                                     \
     static bool layer_##name(struct bench *b, u64 loops)                                           \
@@ -395,16 +274,6 @@ const struct bench_workload bench_suite[] = {
     LAYER("random_size_align", 20000, "1 to 10 zeroed pages aligned to 1 byte .. 4 MiB",
           layer_random_align),
     LAYER("align_shift", 500, "1 zeroed page with each of the 64 alignments", layer_align_shift),
-    LAYER("vm_map_ram", 40000, "map 1 page, write a byte, unmap", loop_vm_map_ram,
-          PREPARED(page_setup, page_teardown)),
-    LAYER("vmap", 40000, "vmap 1 page, vunmap", loop_vmap, PREPARED(page_setup, page_teardown)),
-    LAYER("vrealloc", 10000, "1, 4, 1, half a, 1 page, vfree", loop_vrealloc),
-    LAYER("vzalloc", 20000, "vzalloc 1 page, vfree", loop_vzalloc),
-    LAYER("vmalloc_to_page", 40000, "ask for one page", loop_to_page,
-          PREPARED(to_page_setup, layer_teardown)),
-    LAYER("alloc_page", 40000, "alloc_pages order 0, free_pages", loop_alloc_page),
-    LAYER("alloc_page zeroed", 20000, "the same with __GFP_ZERO", loop_alloc_page_zero),
-    LAYER("kmalloc 64", 40000, "kmalloc 64 bytes, kfree", loop_kmalloc),
     SPACE("va_only fix_size", 40000, "reserve 1 page and its guard, free", space_fix_1),
     SPACE("va_only fix_size 10p", 40000, "the same with 10 pages", space_fix_10),
     SPACE("va_only full_fit", 40000, "1 page, where 8192 exact holes wait", space_fix_1,

@@ -105,9 +105,23 @@ static u64 random_pages(struct bench *b, u64 most)
     return 1 + rng_below(&b->rng, most);
 }
 
+/* One step of churn: a random area goes, one of random size comes. */
+static bool replace_one(struct bench *b)
+{
+    void **victim = bench_kept(b, rng_below(&b->rng, b->kept));
+
+    vmap_space_free(b->space, *victim);
+    *victim = reserve_anywhere(b, random_pages(b, FRAG_PAGES));
+    if (likely(*victim))
+        return true;
+    *victim = *bench_kept(b, --b->kept);
+    return bench_fail(b, "no memory");
+}
+
 /*
- * A fragmented space without a long history: 1.5 N areas of random sizes side by side, the highest
- * first, then a random third of them goes.
+ * A space with a history: 1.5 N areas of random sizes side by side, the highest first; a random third
+ * of them goes; then as many steps of churn as there are areas, so that the low holes that the start
+ * left are used up and the pattern is one that churn itself makes.
  */
 static bool frag_setup(struct bench *b)
 {
@@ -132,20 +146,17 @@ static bool frag_setup(struct bench *b)
         vmap_space_free(b->space, *victim);
         *victim = *bench_kept(b, --b->kept);
     }
+    for (u64 i = 0; i < b->live; i++)
+        if (!replace_one(b) || !bench_go_on(b))
+            return false;
     return true;
 }
 
 static bool frag_loop(struct bench *b, u64 loops)
 {
-    while (loops--) {
-        void **victim = bench_kept(b, rng_below(&b->rng, b->kept));
-        vmap_space_free(b->space, *victim);
-        *victim = reserve_anywhere(b, random_pages(b, FRAG_PAGES));
-        if (unlikely(!*victim)) {
-            *victim = *bench_kept(b, --b->kept);
-            return bench_fail(b, "no memory");
-        }
-    }
+    while (loops--)
+        if (unlikely(!replace_one(b)))
+            return false;
     return true;
 }
 
@@ -285,6 +296,7 @@ const struct bench_workload bench_sweeps[] = {
      .loops = 40000,
      .live_from = 1000,
      .live_to = 1000000,
+     .churns = true,
      .setup = frag_setup,
      .loop = frag_loop,
      .teardown = forget_kept},

@@ -41,6 +41,7 @@ struct bench_workload {
     enum bench_world world;
     u64 loops;              /* operations that are timed; fewer where a design is slow */
     u64 live_from, live_to; /* a sweep: N = 0 or live_from, then times 10; both 0: no sweep */
+    bool churns;            /* the setup does N operations, so its cost can be foreseen */
     u64 window;             /* bytes of a private space; 0: as large as the kernel's */
     bool (*setup)(struct bench *);           /* NULL: nothing to prepare */
     bool (*loop)(struct bench *, u64 loops); /* false: no memory, see ->reason */
@@ -48,8 +49,8 @@ struct bench_workload {
                                               * A private space goes as a whole: nothing to undo. */
 };
 
-extern const struct bench_workload bench_suite[], bench_sweeps[];
-extern const unsigned bench_suite_count, bench_sweep_count;
+extern const struct bench_workload bench_suite[], bench_parts[], bench_sweeps[];
+extern const unsigned bench_suite_count, bench_part_count, bench_sweep_count;
 
 /* Room for `count` entries. false, with a reason, when there is no memory. */
 bool bench_keep_room(struct bench *b, u64 count);
