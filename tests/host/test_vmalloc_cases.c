@@ -223,6 +223,63 @@ static void dirty_pieces_are_forgotten_on_request(void **state)
     close_world();
 }
 
+/* ---- ioremap ------------------------------------------------------------------------------------ */
+
+/* Map, look at where it lies and at the bits of the first leaf, unmap. */
+static void expect_ioremap(void *(*map)(paddr_t, u64), paddr_t physical, u64 size, u64 bits,
+                           unsigned leaf_shift, u64 align)
+{
+    struct pt_walk walk;
+    u8 *device = map(physical, size);
+
+    assert_non_null(device);
+    assert_true(pt_walk(&kernel_pagetable, (vaddr_t)device, &walk));
+    assert_int_equal(walk.physical, physical);
+    assert_int_equal(walk.value[walk.stopped_at] & (PTE_PCD | PTE_PWT), bits);
+    assert_int_equal(walk.leaf_shift, leaf_shift);
+    assert_true(walk.writable && !walk.executable);
+    assert_true(is_aligned((vaddr_t)device & PAGE_MASK, align));
+    assert_true(pt_walk(&kernel_pagetable, (vaddr_t)device + size - 1, &walk));
+    assert_int_equal(walk.physical, physical + size - 1);
+    const struct vm_struct *vm = find_vm_area(device);
+    assert_int_equal(vm->phys_addr, physical & PAGE_MASK);
+    assert_false(pt_walk(&kernel_pagetable, vm->addr + get_vm_area_size(vm), &walk));
+    iounmap(device);
+    assert_false(pt_walk(&kernel_pagetable, (vaddr_t)device, &walk));
+}
+
+static void device_memory(void **state)
+{
+    paddr_t end_of_ram = 4096 * PAGE_SIZE, kept = WORLD_KEPT_PFN * PAGE_SIZE;
+
+    open_world(&ordinary);
+    expect_ioremap(ioremap, 0xfee00030, 4, PTE_PCD | PTE_PWT, 12, PAGE_SIZE);
+    expect_ioremap(ioremap_wc, 0xfd000000, 2 * MIB, PTE_PWT, 21, 2 * MIB);
+    expect_ioremap(ioremap_cache, 0xfd000fff, 2, 0, 12, 2 * PAGE_SIZE);
+    expect_ioremap(ioremap, 0xfd1ff000, 2 * MIB + PAGE_SIZE, PTE_PCD | PTE_PWT, 12, 4 * MIB);
+    expect_ioremap(ioremap, 5 * TIB, 4 * MIB, PTE_PCD | PTE_PWT, 21, 4 * MIB);
+    expect_ioremap(ioremap, ioremap_limit - PAGE_SIZE, PAGE_SIZE, PTE_PCD | PTE_PWT, 12, PAGE_SIZE);
+    assert_null(ioremap(ioremap_limit - PAGE_SIZE, PAGE_SIZE + 1));
+    /* RAM that the buddy does not own may be mapped, whatever lies beside it may not. */
+    expect_ioremap(ioremap_cache, kept, 8 * PAGE_SIZE, 0, 12, 8 * PAGE_SIZE);
+    assert_null(ioremap_cache(kept, 8 * PAGE_SIZE + 1));
+    assert_null(ioremap_cache(kept + 7 * PAGE_SIZE, 2 * PAGE_SIZE));
+    assert_null(ioremap(end_of_ram - 1, 2));
+    expect_ioremap(ioremap, end_of_ram, 1, PTE_PCD | PTE_PWT, 12, PAGE_SIZE);
+    vm_unmap_aliases();
+    /* One page is aligned to a page, not to more: it takes the very first hole. */
+    void *first = vmalloc(PAGE_SIZE), *second = ioremap(0xfee00000, PAGE_SIZE);
+    assert_ptr_equal(second, (u8 *)first + 2 * PAGE_SIZE);
+    void *third = ioremap(0xfee00000, PAGE_SIZE + 1), *hole = ioremap(0xfee00000, PAGE_SIZE);
+    assert_ptr_equal(third, (u8 *)first + 4 * PAGE_SIZE);
+    assert_ptr_equal(hole, (u8 *)first + 7 * PAGE_SIZE);
+    iounmap(second);
+    iounmap(third);
+    iounmap(hole);
+    vfree(first);
+    close_world();
+}
+
 /* ---- who allocated, who freed ------------------------------------------------------------------- */
 
 /* A failed allocation at the address of a dead area must not pass for its last owner. */
@@ -701,6 +758,7 @@ int main(void)
         world_test(blocks_are_used_to_the_last_page),
         world_test(blocks_and_processors),
         world_test(dirty_pieces_are_forgotten_on_request),
+        world_test(device_memory),
         world_test(failures_leave_no_history),
         world_test(a_deferred_free_knows_who_asked),
         world_test(history_forgets_the_oldest),

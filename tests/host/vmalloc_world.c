@@ -60,8 +60,8 @@ static void open_lower_floors(const struct vmalloc_world *config, u64 pages)
     kernel_buddy.poison = config->poison;
     slab_init(&kernel_buddy);
     assert_int_equal(pt_init(&kernel_pagetable, &pt_buddy_ops, &kernel_buddy), 0);
-    ram = (struct memmap){.count = 1, .usable_bytes = (pages - WORLD_FIRST_PFN) << PAGE_SHIFT};
-    ram.ranges[0] = (struct memmap_range){WORLD_FIRST_PFN << PAGE_SHIFT, pages << PAGE_SHIFT};
+    ram = (struct memmap){.count = 1, .usable_bytes = (pages - WORLD_KEPT_PFN) << PAGE_SHIFT};
+    ram.ranges[0] = (struct memmap_range){WORLD_KEPT_PFN << PAGE_SHIFT, pages << PAGE_SHIFT};
 }
 
 void world_open(const struct vmalloc_world *config)

@@ -20,6 +20,7 @@ struct vmalloc_world {
 /* The window: from 1/3 below a border of 512 GiB on, so that page tables of all levels come and go. */
 #define WORLD_BORDER (VMALLOC_BASE + 512 * GIB)
 #define WORLD_FIRST_PFN 16
+#define WORLD_KEPT_PFN 8 /* RAM from here on, but kept from the buddy: firmware tables, say */
 
 /* Bring it up / down. Closing needs everything freed and says what is not. */
 void world_open(const struct vmalloc_world *config);
