@@ -84,7 +84,9 @@ void registers_print(const struct trap_frame *frame)
     print("  trap %lu %s, error code %#lx", frame->vector, trap_name(frame->vector),
           frame->error_code);
     if (frame->vector == TRAP_PAGE_FAULT)
-        print(" %s", BITS_TEXT(frame->error_code, page_fault_bits, text));
+        print(" %s%s",
+              frame->error_code ? BITS_TEXT(frame->error_code, page_fault_bits, text) : "[read]",
+              frame->error_code & PF_PRESENT ? "" : ", the page is not mapped");
     print("\n");
     print_control_registers();
 }
