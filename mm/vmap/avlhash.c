@@ -6,7 +6,7 @@
  * list holds all in address order. It was never merged; Haiku's address spaces look much like it today.
  *
  * Owns struct avlhash. No lock of its own: space->lock is held around every call. Keeps V1, V2, V5; no V7,
- * on purpose. Read next: avlhash.h, the open questions; avlhash_check.c; freetree.c, what was merged.
+ * on purpose. Read next: avlhash.h, the open questions; avlhash_designs.c; freetree.c, what was merged.
  */
 #include "mm/vmap/avlhash.h"
 #include "lib/errno.h"
@@ -35,11 +35,6 @@
  * about alignment, and about the topmost area. Each of these questions is a policy in avlhash.h: the
  * defaults are the least that makes the design complete, `vmap_avlhash_pure` is the message to the letter.
  */
-
-static inline struct avlhash *hash_of(const struct vmap_space *space)
-{
-    return space->state;
-}
 
 static inline bool is_unused(const struct avlhash *hash, const struct list_head *pos)
 {
@@ -285,8 +280,8 @@ static int use_any(struct vmap_space *space, const struct request *request, stru
  *   2. Otherwise new space, behind the frontier.
  *   3. Otherwise a walk over all areas, unless the policy is to fail.
  */
-static int avlhash_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
-                         struct vmap_area **out)
+int avlhash_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                  struct vmap_area **out)
 {
     const struct request request = {size, align, lo, hi};
     struct avlhash *hash = hash_of(space);
@@ -347,14 +342,14 @@ static void merge_unused(struct vmap_space *space, struct vmap_area *area)
     }
 }
 
-static void avlhash_free(struct vmap_space *space, struct vmap_area *area)
+void avlhash_free(struct vmap_space *space, struct vmap_area *area)
 {
     avl_erase(&hash_of(space)->used, &area->avl_node);
     merge_unused(space, area);
 }
 
 /* The tail needs a descriptor of its own; from there on it goes the way of every freed area. */
-static int avlhash_shrink(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
+int avlhash_shrink(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
 {
     struct vmap_area *tail = vmap_node_alloc(space);
 
@@ -370,7 +365,7 @@ static int avlhash_shrink(struct vmap_space *space, struct vmap_area *area, vadd
 }
 
 /* From the unused area above, from behind the frontier, or from both when they touch. */
-static int avlhash_grow(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
+int avlhash_grow(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end)
 {
     struct avlhash *hash = hash_of(space);
     struct vmap_area *next = to_area(area->list.next);
@@ -393,141 +388,3 @@ static int avlhash_grow(struct vmap_space *space, struct vmap_area *area, vaddr_
     hash->frontier = max_u64(hash->frontier, new_end);
     return 0;
 }
-
-/* ---- find and visit -------------------------------------------------------------------------------- */
-
-static struct vmap_area *avlhash_find(struct vmap_space *space, vaddr_t addr)
-{
-    struct avl_node *node = hash_of(space)->used.node;
-
-    while (node) {
-        struct vmap_area *area = avl_to_va(node);
-
-        if (addr < area->va_start)
-            node = node->left;
-        else if (addr >= area->va_end)
-            node = node->right;
-        else
-            return area;
-    }
-    return NULL;
-}
-
-/* What is behind the frontier is one free range with the unused area that touches it. */
-static void for_each_free(struct vmap_space *space,
-                          bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
-{
-    struct avlhash *hash = hash_of(space);
-    struct vmap_area rest = {.va_start = hash->frontier, .va_end = space->end, .kind = VMAP_FREE};
-    struct vmap_area *area;
-
-    list_for_each_entry(area, &hash->all, list) {
-        if (area->kind != VMAP_FREE)
-            continue;
-        if (area->va_end == hash->frontier)
-            rest.va_start = area->va_start;
-        else if (!visit(ctx, area))
-            return;
-    }
-    if (rest.va_start != rest.va_end)
-        visit(ctx, &rest);
-}
-
-static void avlhash_for_each(struct vmap_space *space, enum vmap_kind kind,
-                             bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
-{
-    struct vmap_area *area;
-
-    if (kind == VMAP_FREE)
-        for_each_free(space, visit, ctx);
-    if (kind != VMAP_BUSY)
-        return;
-    list_for_each_entry(area, &hash_of(space)->all, list)
-        if (area->kind != VMAP_FREE && !visit(ctx, area))
-            return;
-}
-
-/* ---- the designs ------------------------------------------------------------------------------------ */
-
-int avlhash_set_policy(struct vmap_space *space, const struct avlhash_policy *policy)
-{
-    if (space->operations)
-        return -EBUSY;
-    if (policy->exhausted == AVLHASH_EXHAUSTED_FAIL && !(space->design->caps & VMAP_CAP_GIVES_UP))
-        return -EINVAL;
-    hash_of(space)->policy = *policy;
-    return 0;
-}
-
-static int init_with(struct vmap_space *space, struct avlhash_policy policy)
-{
-    struct avlhash *hash = hash_of(space);
-
-    *hash = (struct avlhash){.frontier = space->start, .policy = policy};
-    list_init(&hash->all);
-    space->stats.free_extents = 1;
-    return 0;
-}
-
-static int avlhash_init(struct vmap_space *space)
-{
-    return init_with(space, (struct avlhash_policy){.probes = 32});
-}
-
-static int avlhash_pure_init(struct vmap_space *space)
-{
-    return init_with(space, (struct avlhash_policy){.align = AVLHASH_ALIGN_FRONTIER,
-                                                    .frontier = AVLHASH_FRONTIER_STAYS,
-                                                    .exhausted = AVLHASH_EXHAUSTED_FAIL});
-}
-
-static int avlhash_split_init(struct vmap_space *space)
-{
-    return init_with(space, (struct avlhash_policy){.hit = AVLHASH_HIT_LARGER, .probes = 32});
-}
-
-static void avlhash_fini(struct vmap_space *space)
-{
-    struct vmap_area *area, *next;
-
-    list_for_each_entry_safe(area, next, &hash_of(space)->all, list)
-        vmap_node_free(space, area);
-    init_with(space, hash_of(space)->policy);
-}
-
-static struct rb_root *avlhash_no_root(struct vmap_space *space)
-{
-    (void)space;
-    return NULL;
-}
-
-#define AVLHASH_OPERATIONS                                                                         \
-    .state_size = sizeof(struct avlhash), .fini = avlhash_fini, .alloc = avlhash_alloc,            \
-    .free = avlhash_free, .find = avlhash_find, .for_each = avlhash_for_each,                      \
-    .check = avlhash_check, .shrink = avlhash_shrink, .grow = avlhash_grow,                        \
-    .free_root = avlhash_no_root, .busy_root = avlhash_no_root
-
-const struct vmap_design vmap_avlhash = {
-    .name = "avlhash",
-    .since = "RFC, February 2001",
-    .origin = "AVL tree of used areas, hash of unused by size, one list of all (Baettig)",
-    .init = avlhash_init,
-    AVLHASH_OPERATIONS,
-};
-
-const struct vmap_design vmap_avlhash_pure = {
-    .name = "avlhash-pure",
-    .since = "RFC, February 2001",
-    .origin = "the same to the letter: exact hits or new space, nothing else (Baettig)",
-    .caps = VMAP_CAP_GIVES_UP,
-    .init = avlhash_pure_init,
-    AVLHASH_OPERATIONS,
-};
-
-const struct vmap_design vmap_avlhash_split = {
-    .name = "avlhash-split",
-    .since = "after the RFC of 2001",
-    .origin = "the same with larger hits, of which the rest goes back to the hash",
-    .init = avlhash_split_init,
-    AVLHASH_OPERATIONS,
-};

@@ -85,6 +85,11 @@ static inline struct vmap_area *avl_to_va(const struct avl_node *node)
     return avl_entry(node, struct vmap_area, avl_node);
 }
 
+static inline struct avlhash *hash_of(const struct vmap_space *space)
+{
+    return space->state;
+}
+
 /* The bucket of vm_hash_unused where an area of this size belongs. */
 static inline unsigned avlhash_bucket(const struct avlhash *hash, u64 size)
 {
@@ -93,6 +98,13 @@ static inline unsigned avlhash_bucket(const struct avlhash *hash, u64 size)
     return hash->policy.hit == AVLHASH_HIT_LARGER ? fls(pages)
                                                   : (unsigned)hash_u64(pages, AVLHASH_BITS);
 }
+
+/* Operations of struct vmap_design, in avlhash.c. */
+int avlhash_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                  struct vmap_area **out);
+void avlhash_free(struct vmap_space *space, struct vmap_area *area);
+int avlhash_shrink(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
+int avlhash_grow(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
 
 /* V1, V2, V4, V5: NULL or a sentence. In avlhash_check.c. */
 const char *avlhash_check(struct vmap_space *space);
