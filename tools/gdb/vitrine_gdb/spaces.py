@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel's vmap space from outside: which design serves it, and its areas in address order.
-
-  freetree   struct freetree: two area_sets (free, busy), each an rbtree and a list
-  vmlist     struct vmlist: one list of used areas; free is what lies in between
-"""
+"""The kernel's vmap space from outside: which design serves it, and its areas in address order."""
 from .kernel import MAX_NODES, NOT_YET, Record, Sentence, layout, list_nodes, memory, symbol_address
 
 FREE, BUSY, LAZY, CACHED = range(4)
@@ -11,6 +7,26 @@ KINDS = {FREE: "free", BUSY: "busy", LAZY: "lazy", CACHED: "cached"}
 VM_FLAGS = {0x1: "ioremap", 0x2: "vmalloc", 0x4: "vmap", 0x8: "user", 0x20: "starting", 0x40: "no-guard",
             0x200: "put-pages", 0x400: "huge"}
 VM_NO_GUARD = 0x40
+
+
+class Design:
+    """Where a design keeps its areas: fields of its state. busy, free: a set, which is an rbtree and a list
+    of the same areas; everything: a list of all, or of the used ones only. Where no range is described,
+    it is free from the field `rest` on (from the start of the space if that is empty)."""
+
+    def __init__(self, state, busy=None, free=None, everything=None, augmented=False, rest=""):
+        self.state, self.everything, self.augmented, self.rest = state, everything, augmented, rest
+        self.sets = {True: busy, False: free}
+
+
+DESIGNS = {
+    "freetree": Design("struct freetree", busy="busy", free="free", augmented=True, rest=None),
+    "freelist": Design("struct freetree", busy="busy", free="free", rest=None),
+    "busytree": Design("struct busytree", busy="busy"),
+    "busytree28": Design("struct busytree", busy="busy"),
+    "avlhash": Design("struct avlhash", everything="all", rest="frontier"),
+    "vmlist": Design("struct vmlist", everything="areas"),
+}
 
 
 class Area(Record):
@@ -80,12 +96,17 @@ class Space:
         self.design = memory.text(design["name"])
         self.since = memory.text(design["since"])
         self.locked = self.record["lock.holder"] != 0
-        if self.design not in ("freetree", "vmlist"):
+        if self.design not in DESIGNS:
             raise Sentence(f"design {self.design}: these helpers do not know its structures")
+        self.kept = DESIGNS[self.design]
+
+    def has_tree(self, busy):
+        """A red-black tree, that is."""
+        return self.kept.sets[busy] is not None
 
     @property
-    def has_trees(self):
-        return self.design == "freetree"
+    def augmented(self):
+        return self.kept.augmented
 
     def stat(self, name):
         return self.record[f"stats.{name}"]
@@ -94,34 +115,39 @@ class Space:
         flush = layout("struct vmalloc").offset("flush")
         return Record("struct flush_queue", self.vmalloc + flush)[name]
 
-    def list_head(self, busy):
-        if self.design == "vmlist":
-            return self.state + layout("struct vmlist").offset("areas")
-        return self.state + layout("struct freetree").offset("busy.list" if busy else "free.list")
+    def field(self, name):
+        return self.state + layout(self.kept.state).offset(name)
 
     def root(self, busy):
         """The root node's address, 0 for an empty tree."""
-        field = "busy.root.node" if busy else "free.root.node"
-        return memory.number(self.state + layout("struct freetree").offset(field))
+        return memory.number(self.field(f"{self.kept.sets[busy]}.root.node"))
 
     def listed(self, busy):
-        """Areas in list order. vmlist keeps no free ones."""
-        if not busy and self.design == "vmlist":
+        """Areas in list order; no free ones where the design does not describe these."""
+        name = f"{self.kept.sets[busy]}.list" if self.has_tree(busy) else self.kept.everything
+        if not name:
             return
-        offset = layout("struct vmap_area").offset("list")
-        for address in list_nodes(self.list_head(busy), offset):
-            yield Area(address)
+        for address in list_nodes(self.field(name), layout("struct vmap_area").offset("list")):
+            area = Area(address)
+            if self.has_tree(busy) or (area.kind == FREE) != busy:
+                yield area
+
+    def undescribed_from(self):
+        """From here on, what no area describes is free; below, it is an error."""
+        if self.kept.rest is None:
+            return self.end
+        return memory.number(self.field(self.kept.rest)) if self.kept.rest else self.start
 
     def ranges(self):
         """(start, end, area or None) in address order; None where free space has no descriptor."""
         areas = sorted([*self.listed(True), *self.listed(False)], key=lambda area: area.start)
-        at = self.start
+        at, rest = self.start, self.undescribed_from()
         for area in areas:
-            if area.start > at and self.design == "vmlist":
+            if area.start > at >= rest:
                 yield at, area.start, None
             yield area.start, area.end, area
             at = area.end
-        if at < self.end and self.design == "vmlist":
+        if self.end > at >= rest:
             yield at, self.end, None
 
     def find(self, address):

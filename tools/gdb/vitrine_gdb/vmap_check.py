@@ -23,7 +23,7 @@ def compare_orders(space):
         for one, two in zip(listed, listed[1:]):
             if one.start >= two.start:
                 return f"{name} list: {one} stands before {two}"
-        if not space.has_trees:
+        if not space.has_tree(busy):
             continue
         walked = list(space.in_order(busy))
         if [area.address for area in listed] == [area.address for area in walked]:
@@ -61,7 +61,11 @@ def check_colors(space, busy):
 
 
 def check_trees(space):
-    return check_colors(space, True) or check_colors(space, False)
+    for busy in (True, False):
+        broken = check_colors(space, busy) if space.has_tree(busy) else None
+        if broken:
+            return broken
+    return None
 
 
 def check_sizes(space):
@@ -116,14 +120,22 @@ CHECKS = {"V1": compare_orders, "V2": check_trees, "V3": check_sizes, "V4": chec
           "V5": check_neighbours}
 
 
+def has_not(space, law):
+    """What the design would need for the law to mean something, or None."""
+    if law == "V2" and not space.has_tree(True) and not space.has_tree(False):
+        return "red-black tree"
+    return "augmented tree" if law == "V3" and not space.augmented else None
+
+
 def command_check(words):
     if words:
         raise Sentence("usage: vmap check")
     space = Space()
     broken = 0
     for law, check in CHECKS.items():
-        if law in ("V2", "V3") and not space.has_trees:
-            print(f"  {law}  {paint('none  ', 'dim')}  {LAWS[law]}: {space.design} has no tree")
+        missing = has_not(space, law)
+        if missing:
+            print(f"  {law}  {paint('none  ', 'dim')}  {LAWS[law]}: {space.design} has no {missing}")
             continue
         verdict = paint("BROKEN", "red")
         try:

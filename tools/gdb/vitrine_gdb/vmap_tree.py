@@ -52,22 +52,23 @@ def augmentation(area):
     return paint(f"subtree_max {human(stored)}, V3 broken: should be {human(exact)}", "red")
 
 
-def print_node(node, busy):
+def print_node(node, busy, augmented):
     area = node.area
     letter = paint("R", "red") if area.red else paint("B", "bold")
     if busy:
         tail = ("lazy " if area.kind == LAZY else "") + caller_name(area["caller"])
     else:
-        tail = augmentation(area)
+        tail = augmentation(area) if augmented else ""
     print(f"{paint(branches(node.path), 'dim')}{letter} 0x{area.start:x}-0x{area.end:x} "
-          f"{human(area.size)}  {tail}{node.note}")
+          f"{human(area.size)}  {tail}{node.note}".rstrip())
 
 
 def need_tree(space, busy):
-    if not space.has_trees:
-        raise Sentence(f"design {space.design} keeps no tree, only a list: `vmap list`")
+    kind = "busy" if busy else "free"
+    if not space.has_tree(busy):
+        raise Sentence(f"design {space.design} keeps no red-black tree of {kind} areas: `vmap list`")
     if not space.root(busy):
-        raise Sentence(f"the {'busy' if busy else 'free'} tree is empty")
+        raise Sentence(f"the {kind} tree is empty")
 
 
 def draw(space, busy):
@@ -76,14 +77,14 @@ def draw(space, busy):
     levels = max(len(node.path) for node in nodes) + 1
     print(f"{'busy' if busy else 'free'} tree of {space.design}: {plural(len(nodes), 'node')}, "
           f"{plural(levels, 'level')}; rows in address order, root leftmost")
-    if not busy:
+    if not busy and space.augmented:
         print("subtree_max = subtree_max_size, the largest free range in the subtree")
     depth = MAX_DEPTH
     while len(nodes) > MAX_ROWS and sum(len(node.path) <= depth for node in nodes) > MAX_ROWS:
         depth -= 1
     for node in nodes:
         if len(node.path) <= depth:
-            print_node(node, busy)
+            print_node(node, busy, space.augmented)
     if levels - 1 > depth:
         print(f"only the top {depth + 1} levels are drawn")
 
@@ -170,12 +171,14 @@ def draw_fit(space, words):
     if size <= 0 or align & (align - 1):
         raise Sentence("SIZE must be more than 0, ALIGN a power of two")
     need_tree(space, False)
+    if not space.augmented:
+        raise Sentence(f"--fit repeats the search of freetree; {space.design} walks its list instead")
     size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
     search = Search(space, size, align)
     search.run()
     for node in nodes_in_order(space, False)[:MAX_ROWS]:
         node.note += search.notes.get(node.area.node, "")
-        print_node(node, False)
+        print_node(node, False, True)
     if search.start is None:
         print(f"no free range holds {human(size)} aligned to {human(align)} (-ENOSPC), "
               f"{plural(search.steps, 'node')} visited")
