@@ -206,7 +206,7 @@ int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark)
 
     struct rb_root *root = root_of ? root_of(&v->space) : NULL;
     if (!root) {
-        print("%s (%s) keeps no tree of %s areas; `vmap designs` lists those that do\n",
+        print("%s (%s) keeps no red-black tree of %s areas; `vmap designs` lists all\n",
               design->name, design->since, busy ? "busy" : "free");
         return -ENOENT;
     }
