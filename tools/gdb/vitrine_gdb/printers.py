@@ -36,7 +36,7 @@ class Printer:
 
 
 class AreaPrinter(Printer):
-    """struct vmap_area; the union by kind, because only one half of it means something."""
+    """struct vmap_area; of each union the half that means something."""
 
     def summary(self):
         start, end, kind = (self.number(field) for field in ("va_start", "va_end", "kind"))
@@ -46,6 +46,9 @@ class AreaPrinter(Printer):
 
     def children(self):
         yield from super().children()
+        yield "rb_node", self.value["rb_node"]
+        if self.number("kind") == 2:
+            yield "purge", self.value["purge"]
         half = "vm" if self.number("kind") == 1 else "subtree_max_size"
         if self.number("kind") < 2:
             yield half, self.value[half]
