@@ -147,11 +147,12 @@ profile: $(O)/o2/kernel.elf $(O)/o2/kernel.sym ## where an operation's instructi
 
 ##@ Checking
 -include tests/host/host.mk
+PYTEST = BUILD=$(O) $(PYTHON) -m pytest tests/machine -n auto --maxprocesses=4 --dist loadgroup
 TEST_DEPS := all iso disk $(if $(wildcard tests/host/host.mk),host-tests)
 test: $(TEST_DEPS) ## every test: in the kernel, on the host, whole machine
-	$(Q)BUILD=$(O) $(PYTHON) -m pytest tests/machine $(PYTESTFLAGS)
+	$(Q)$(PYTEST) $(PYTESTFLAGS)
 test-quick: $(TEST_DEPS) ## the minute tier
-	$(Q)BUILD=$(O) $(PYTHON) -m pytest tests/machine -m quick $(PYTESTFLAGS)
+	$(Q)$(PYTEST) -m quick $(PYTESTFLAGS)
 lint: $(O)/compile_commands.json ## formatting, static analysis, the architecture of the includes
 	$(Q)$(PYTHON) tools/lint $(O)
 doctor: ## which tools are here, which are missing and what brings them
