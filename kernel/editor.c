@@ -67,11 +67,11 @@ static size_t columns_between(const struct editor *e, size_t from, size_t to)
 
 size_t editor_previous_character(const struct editor *e, size_t at)
 {
-    if (at == 0)
-        return 0;
-    do
+    while (at > 0) {
         at--;
-    while (at > 0 && editor_is_continuation(e->line[at]));
+        if (!editor_is_continuation(e->line[at]))
+            break;
+    }
     return at;
 }
 

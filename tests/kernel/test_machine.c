@@ -45,7 +45,8 @@ static void do_invalid(void *unused)
 /* Writes what is there already: should the page be writable after all, nothing is lost. */
 static void do_write(void *address)
 {
-    *(volatile u8 *)address = *(volatile u8 *)address;
+    u8 same = *(volatile u8 *)address;
+    *(volatile u8 *)address = same;
 }
 
 static void do_call(void *address)

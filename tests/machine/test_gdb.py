@@ -14,7 +14,8 @@ BUSY = r"^0xffffc9[0-9a-f]{10}-0xffff[0-9a-f]{12} .* busy "
 
 def gdb(*commands, boot="fast", append="", flavour="og"):
     """The session stops at kernel_main when it is first continued."""
-    flags = "-batch " + " ".join(f'-ex "{command}"' for command in commands)
+    flags = "-batch " + " ".join(f"-ex '{command}'" for command in commands)
+    flags = flags.replace("$", "$$")  # for make
     text = make("gdb", f"BOOT={boot}", f"GDBFLAGS={flags}", f"APPEND={append}", f"FLAVOUR={flavour}")
     for trouble in ("Traceback", "g' packet", "Python Exception", "Undefined command"):
         assert trouble not in text, text

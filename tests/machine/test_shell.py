@@ -55,7 +55,8 @@ def test_session(shell):
 def test_command_answers(shell, command, words):
     answer = shell.run(command)
     assert re.search(words, answer, re.M), answer
-    assert "] BUG" not in answer and "PANIC" not in answer
+    if not command.startswith("log"):  # which remembers what other tests of this machine provoked
+        assert "] BUG" not in answer and "PANIC" not in answer
     if not command.startswith("help"):
         assert "usage:" not in answer
 
