@@ -190,6 +190,24 @@ static void exact_or_larger(void **unused)
     must_close();
 }
 
+/* Two sizes may share a bucket; a hit is exact all the same. */
+static void a_collision_is_no_hit(void **unused)
+{
+    u64 size = 2;
+
+    must_open(&vmap_avlhash, 1024);
+    while (avlhash_bucket(state_of_space(), size * PAGE_SIZE) !=
+           avlhash_bucket(state_of_space(), PAGE_SIZE))
+        size++;
+    assert_int_equal(page_of_alloc(size, 1), 0);
+    assert_int_equal(page_of_alloc(1, 1), size);
+    free_page_range(0);
+    assert_int_equal(page_of_alloc(1, 1), size + 1);
+    assert_int_equal(space.stats.visited, 2); /* it was looked at */
+    assert_int_equal(page_of_alloc(size, 1), 0);
+    must_close();
+}
+
 static void the_frontier_comes_down_or_stays(void **unused)
 {
     const struct avlhash_policy stays = {.frontier = AVLHASH_FRONTIER_STAYS};
@@ -330,6 +348,7 @@ int main(void)
         host_test(random_against_the_oracle),
         host_test(worked_example),
         host_test(exact_or_larger),
+        host_test(a_collision_is_no_hit),
         host_test(the_frontier_comes_down_or_stays),
         host_test(exhausted),
         host_test(changing_sizes_leak),
