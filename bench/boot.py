@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 QEMU_OPTIONS = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2025-01-01,clock=vm"]
 CPU, MEMORY = "qemu64", "2G"
-KERNEL_OPTIONS = "vmalloc.debug=off page_poison=off vmap.check=0 loglevel=1 color=off console=ttyS0"
+KERNEL_OPTIONS = "panic=exit vmalloc.debug=off page_poison=off vmap.check=0 loglevel=1 color=off console=ttyS0"
 HANG = 1800  # seconds for one boot; a hang detector
 
 

@@ -109,6 +109,7 @@ static bool private_begin(struct bench *b, const struct vmap_design *design, u64
         kfree(private.state);
         return bench_fail(b, errno_name(err));
     }
+    private.space.spare_max = kernel_vmalloc.space.spare_max;
     b->space = &private.space;
     return true;
 }

@@ -5,6 +5,8 @@
  * No locks, no invariants of its own. Read next: bench/sweep.c.
  */
 #include "bench/workloads.h"
+#include "lib/bits.h"
+#include "lib/rbtree_augmented.h"
 
 /* Mapping pages that exist already; layer only ---------------------------------------------------------- */
 
@@ -137,6 +139,99 @@ static bool loop_to_page(struct bench *b, u64 loops)
     return true;
 }
 
+/* Red-black trees: insert all, erase all; an operation is one node ---------------------------------------- */
+
+#define TREE_NODES 1000u
+
+struct tree_node {
+    struct rb_node rb;
+    u64 key, size, max;
+};
+
+static inline u64 stored_max(const struct rb_node *node)
+{
+    return rb_entry(node, struct tree_node, rb)->max;
+}
+
+static inline u64 max_below(const struct rb_node *child)
+{
+    return child ? stored_max(child) : 0;
+}
+
+static inline u64 compute_max(const struct rb_node *node)
+{
+    u64 size = rb_entry(node, struct tree_node, rb)->size;
+    return max_u64(size, max_u64(max_below(node->left), max_below(node->right)));
+}
+
+static inline void store_max(struct rb_node *node, u64 value)
+{
+    rb_entry(node, struct tree_node, rb)->max = value;
+}
+
+RB_DEFINE_AUGMENT(tree_augment, compute_max, stored_max, store_max);
+
+static inline __attribute__((always_inline)) void
+tree_insert(struct rb_root *root, struct tree_node *node, const struct rb_augment *augment)
+{
+    struct rb_node *parent = NULL, **link = &root->node;
+
+    for (struct rb_node *next = root->node; next;) {
+        parent = next;
+        if (node->key < rb_entry(parent, struct tree_node, rb)->key) {
+            next = parent->left;
+            if (!next)
+                link = &parent->left;
+        } else {
+            next = parent->right;
+            if (!next)
+                link = &parent->right;
+        }
+    }
+    rb_link(&node->rb, parent, link);
+    rb_insert_fixup(root, &node->rb, augment);
+}
+
+static inline __attribute__((always_inline)) bool tree_pairs(struct bench *b, u64 loops,
+                                                             const struct rb_augment *augment)
+{
+    struct tree_node *nodes = *bench_kept(b, 0);
+
+    while (loops) {
+        struct rb_root root = RB_ROOT_INIT;
+        u64 n = min_u64(loops, TREE_NODES);
+        for (u64 i = 0; i < n; i++)
+            tree_insert(&root, &nodes[i], augment);
+        for (u64 i = 0; i < n; i++)
+            rb_erase(&root, &nodes[i].rb, augment);
+        loops -= n;
+    }
+    return true;
+}
+
+/* The keys and sizes are drawn beforehand, as Linux's lib/rbtree_test.c does. */
+static bool tree_setup(struct bench *b)
+{
+    struct tree_node *nodes;
+
+    if (!bench_keep_room(b, 1))
+        return false;
+    nodes = *bench_kept(b, 0) = vmalloc(TREE_NODES * sizeof(*nodes));
+    for (u64 i = 0; nodes && i < TREE_NODES; i++)
+        nodes[i] = (struct tree_node){.key = rng_next(&b->rng), .size = rng_next(&b->rng)};
+    return nodes || bench_fail(b, "no memory");
+}
+
+static bool loop_tree(struct bench *b, u64 loops)
+{
+    return tree_pairs(b, loops, NULL);
+}
+
+static bool loop_tree_augmented(struct bench *b, u64 loops)
+{
+    return tree_pairs(b, loops, &tree_augment);
+}
+
 #define LAYER(workload_name, count, text, loop_fn, ...)                                            \
     {                                                                                              \
         .name = (workload_name), .what = (text), .world = BENCH_LAYER, .loops = (count),           \
@@ -155,5 +250,9 @@ const struct bench_workload bench_parts[] = {
     LAYER("alloc_page", 40000, "alloc_pages order 0, free_pages", loop_alloc_page),
     LAYER("alloc_page zeroed", 20000, "the same with __GFP_ZERO", loop_alloc_page_zero),
     LAYER("kmalloc 64", 40000, "kmalloc 64 bytes, kfree", loop_kmalloc),
+    LAYER("rbtree 1000", 40000, "insert and erase a node, 1000 in the tree", loop_tree,
+          PREPARED(tree_setup, to_page_teardown)),
+    LAYER("rbtree 1000 augmented", 40000, "the same with a maximum kept", loop_tree_augmented,
+          PREPARED(tree_setup, to_page_teardown)),
 };
 const unsigned bench_part_count = ARRAY_SIZE(bench_parts);

@@ -15,6 +15,7 @@
 
 #define LONG_BUSY 15000u        /* areas alive in long_busy_list */
 #define LONG_BUSY_PAGES 100u    /* its large request */
+#define WORN_HOLE_PAGES 10u     /* worn: the hole below them, as it is between older areas */
 #define RANDOM_PAGES 100u       /* random_size: 1 .. this */
 #define FIX_ALIGN (32 * KIB)    /* 2 x THREAD_ALIGN of x86-64 */
 #define FIX_ALIGN_PAGES 5u      /* fix_align's size */
@@ -181,6 +182,21 @@ __loop bool long_busy_setup(struct bench *b, const struct world *w)
     return bench_keep_room(b, LONG_BUSY) && keep_ones(b, LONG_BUSY, w);
 }
 
+/*
+ * Ours: in a kernel that has been up for a while there are holes. One is enough to show what they do: too
+ * small for the large request, large enough for the small one, so each loses the other's place.
+ */
+__loop bool worn_setup(struct bench *b, const struct world *w)
+{
+    void *hole = w->get(b, WORN_HOLE_PAGES - 1);
+
+    if (!hole)
+        return bench_fail(b, "no memory");
+    bool ok = long_busy_setup(b, w);
+    w->put(b, hole);
+    return ok;
+}
+
 /* As many exact holes of one area each as fit into the lazy flush's threshold: every second area of
  * twice as many goes. */
 __loop bool full_fit_setup(struct bench *b, const struct world *w)
@@ -235,6 +251,11 @@ static bool layer_long_busy_setup(struct bench *b)
     return long_busy_setup(b, &layer);
 }
 
+static bool layer_worn_setup(struct bench *b)
+{
+    return worn_setup(b, &layer);
+}
+
 static bool layer_full_fit_setup(struct bench *b)
 {
     return full_fit_setup(b, &layer);
@@ -243,6 +264,11 @@ static bool layer_full_fit_setup(struct bench *b)
 static bool space_long_busy_setup(struct bench *b)
 {
     return long_busy_setup(b, &space);
+}
+
+static bool space_worn_setup(struct bench *b)
+{
+    return worn_setup(b, &space);
 }
 
 static bool space_full_fit_setup(struct bench *b)
@@ -269,6 +295,8 @@ const struct bench_workload bench_suite[] = {
           PREPARED(layer_full_fit_setup, layer_teardown)),
     LAYER("long_busy_list", 5000, "100 pages and 1 page, with 15000 areas alive", layer_long_busy,
           PREPARED(layer_long_busy_setup, layer_teardown)),
+    LAYER("long_busy_list worn", 5000, "the same above a hole of 10 pages", layer_long_busy,
+          PREPARED(layer_worn_setup, layer_teardown)),
     LAYER("random_size", 10000, "1 to 100 pages", layer_random),
     LAYER("fix_align", 20000, "5 zeroed pages aligned to 32 KiB", layer_fix_align),
     LAYER("random_size_align", 20000, "1 to 10 zeroed pages aligned to 1 byte .. 4 MiB",
@@ -280,6 +308,8 @@ const struct bench_workload bench_suite[] = {
           PREPARED(space_full_fit_setup, space_teardown)),
     SPACE("va_only long_busy_list", 20000, "100 pages and 1 page, with 15000 areas alive",
           space_long_busy, PREPARED(space_long_busy_setup, space_teardown)),
+    SPACE("va_only long_busy_list worn", 20000, "the same above a hole of 10 pages",
+          space_long_busy, PREPARED(space_worn_setup, space_teardown)),
     SPACE("va_only random_size", 40000, "1 to 100 pages", space_random),
     SPACE("va_only fix_align", 40000, "5 pages aligned to 32 KiB", space_fix_align),
     SPACE("va_only random_size_align", 40000, "1 to 10 pages aligned to 1 byte .. 4 MiB",

@@ -15,6 +15,7 @@
 #include "drivers/serial.h"
 #include "drivers/timer.h"
 #include "drivers/vga_text.h"
+#include "drivers/virtio_console.h"
 #include "kernel/boot_actions.h"
 #include "kernel/command.h"
 #include "kernel/cpu.h"
@@ -25,6 +26,7 @@
 #include "kernel/symbols.h"
 #include "kernel/trap.h"
 #include "lib/errno.h"
+#include "mm/commands/trace.h"
 #include "mm/start.h"
 #include "mm/vmalloc.h"
 
@@ -118,8 +120,10 @@ void kernel_main(u32 magic, paddr_t info)
     ioapic_init();
     serial_enable_irq();
     keyboard_init();
+    virtio_console_init();
     irq_enable();
     vm_unmap_aliases(); /* firmware tables were mapped for a moment only */
+    trace_boot();
 
     /* What the command line asked for, then the student. */
     boot_actions_run();

@@ -8,6 +8,7 @@
 #include "drivers/framebuffer.h"
 #include "drivers/psf.h"
 #include "drivers/screen.h"
+#include "kernel/param.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
 #include "mm/vmalloc.h"
@@ -202,8 +203,19 @@ static struct terminal_cell *framebuffer_map(unsigned columns, unsigned rows)
     return cells;
 }
 
+static bool wanted = true;
+
+static int set_wanted(const char *value)
+{
+    return param_bool(value, &wanted);
+}
+PARAM(fb, "fb", set_wanted,
+      "on/off: a console on the loader's framebuffer, which is mapped for it");
+
 int framebuffer_init(const struct framebuffer_desc *desc)
 {
+    if (!wanted)
+        return 0;
     int error = psf_parse(font_psf_start, (size_t)(font_psf_end - font_psf_start), &font);
     if (error) {
         log_warn("fb: the linked font is no PC screen font, no console here");

@@ -9,11 +9,13 @@
 #include "kernel/printk.h"
 #include "kernel/suggest.h"
 #include "kernel/words.h"
+#include "kernel/wrap.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lib/types.h"
 
 #define COMMAND_TEXT_MAX 1024 /* bytes of one command's words with their NULs */
+#define USAGE_INDENT 7u       /* behind "usage: " */
 
 extern const struct command __commands_start[], __commands_end[];
 
@@ -59,6 +61,12 @@ static void unknown_command(const char *name)
         print("unknown command '%.40s'; `help` lists all.\n", name);
 }
 
+void command_usage(const struct command *command)
+{
+    print("usage: ");
+    print_wrapped(USAGE_INDENT, USAGE_INDENT, command->usage, strlen(command->usage));
+}
+
 int command_run_words(int argc, char **argv)
 {
     if (argc == 0)
@@ -70,7 +78,7 @@ int command_run_words(int argc, char **argv)
     }
     int result = command->run(argc, argv);
     if (result == COMMAND_USAGE)
-        print("usage: %s\n", command->usage);
+        command_usage(command);
     return result;
 }
 

@@ -31,6 +31,9 @@ const struct command *command_find(const char *name);
 /* The n-th command by name order, NULL past the end. */
 const struct command *command_nth(unsigned n);
 
+/* Print its usage line. */
+void command_usage(const struct command *command);
+
 /*
  * Split and run one line ("#" starts a comment; "a; b" runs both). Returns what the command returned,
  * -ENOENT for an unknown one (already reported to the user), -EINVAL for a bad line.

@@ -14,6 +14,7 @@
 #include "kernel/printk.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
+#include "kernel/wrap.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -27,8 +28,10 @@ static const struct floor {
 } floors[] = {
     {"mm/", "Memory"},       {"proc/", "Processes"},
     {"drivers/", "Devices"}, {"kernel/", "Machine and shell"},
-    {"", "Others"},
+    {"bench/", "Measuring"}, {"", "Others"},
 };
+
+#define HELP_INDENT 17u /* of the explanations in the list of commands */
 
 static const struct floor *floor_of(const struct command *command)
 {
@@ -38,11 +41,10 @@ static const struct floor *floor_of(const struct command *command)
     return floor;
 }
 
-/* The first line of the help text. */
-static int first_line_length(const char *text)
+static size_t line_length(const char *text)
 {
     const char *newline = strchr(text, '\n');
-    return (int)(newline ? (size_t)(newline - text) : strlen(text));
+    return newline ? (size_t)(newline - text) : strlen(text);
 }
 
 static void help_floor(const struct floor *floor)
@@ -56,9 +58,23 @@ static void help_floor(const struct floor *floor)
         if (!titled)
             print("%s%s%s\n", color(COLOR_BOLD), floor->title, color(COLOR_RESET));
         titled = true;
-        print("  %s%-14s%s %.*s\n", color(COLOR_CYAN), command->name, color(COLOR_RESET),
-              first_line_length(command->help), command->help);
+        print("  %s%-14s%s ", color(COLOR_CYAN), command->name, color(COLOR_RESET));
+        print_wrapped(HELP_INDENT, HELP_INDENT, command->help, line_length(command->help));
     }
+}
+
+/* "  name   explanation": the column of the latter; 0 for prose, which begins at the left. */
+static unsigned explanation_column(const char *line, size_t length)
+{
+    size_t at = 2;
+
+    if (length < 2 || line[0] != ' ')
+        return 0;
+    while (at < length && !(line[at - 1] == ' ' && line[at] == ' '))
+        at++;
+    while (at < length && line[at] == ' ')
+        at++;
+    return at < length ? (unsigned)at : 0;
 }
 
 static int help_command(const char *name)
@@ -69,8 +85,12 @@ static int help_command(const char *name)
         print("help: no command '%.40s'; `help` lists all.\n", name);
         return -ENOENT;
     }
-    print("usage: %s\n", command->usage);
-    print("%s\n", command->help);
+    command_usage(command);
+    for (const char *line = command->help; *line;) {
+        size_t length = line_length(line);
+        print_wrapped(0, explanation_column(line, length), line, length);
+        line += length + (line[length] == '\n');
+    }
     print("%ssource: %s%s\n", color(COLOR_DIM), command->file, color(COLOR_RESET));
     return 0;
 }
@@ -222,10 +242,13 @@ static const char *complete_repeat(int index, unsigned n)
 COMMAND(repeat, "repeat", run_repeat, complete_repeat, "repeat N COMMAND [WORD...]",
         "run a command N times, until it fails or Ctrl-C");
 
+#define PARAM_INDENT 19u
+
 static void show_param(const struct param *param, void *ctx)
 {
     (void)ctx;
-    print("  %s%-16s%s %s\n", color(COLOR_CYAN), param->name, color(COLOR_RESET), param->help);
+    print("  %s%-16s%s ", color(COLOR_CYAN), param->name, color(COLOR_RESET));
+    print_wrapped(PARAM_INDENT, PARAM_INDENT, param->help, strlen(param->help));
 }
 
 static int run_params(int argc, char **argv)
@@ -271,8 +294,8 @@ static const char *complete_selftest(int index, unsigned n)
 }
 COMMAND(selftest, "selftest", run_selftest, complete_selftest, "selftest [SUITE|SUITE.TEST|list]",
         "run the tests that are built into the kernel; the output is KTAP\n"
-        "seed=NUMBER on the command line moves the random ones; Ctrl-C stops after the current\n"
-        "test.");
+        "seed=NUMBER on the command line moves the random ones, ops=NUMBER sets how long;\n"
+        "Ctrl-C stops after the current test.");
 
 /* Time and power -------------------------------------------------------------------------------------- */
 

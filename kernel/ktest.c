@@ -24,6 +24,7 @@
 extern const struct ktest __ktests_start[], __ktests_end[];
 
 static u64 seed = DEFAULT_SEED;
+static u64 ops; /* 0: as many as the test thinks right */
 static struct ktest_totals totals;
 static void (*baseline_snapshot)(struct ktest_baseline *out);
 
@@ -71,6 +72,11 @@ void ktest_expect_reports(u64 count)
 u64 ktest_seed(void)
 {
     return seed;
+}
+
+u64 ktest_ops(u64 usual)
+{
+    return ops ? ops : usual;
 }
 
 void ktest_baseline_register(void (*snapshot)(struct ktest_baseline *out))
@@ -288,4 +294,11 @@ static int set_seed(const char *value)
 {
     return param_number(value, 0, UINT64_MAX, &seed);
 }
+
+static int set_ops(const char *value)
+{
+    return param_number(value, 1, UINT64_MAX, &ops);
+}
+PARAM(ops, "ops", set_ops,
+      "NUMBER: operations of each random test (default: a few seconds' worth)");
 PARAM(seed, "seed", set_seed, "NUMBER: where the random tests start (default 0x5eed)");

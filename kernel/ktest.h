@@ -47,6 +47,9 @@ void ktest_expect_reports(u64 count);
 /* The seed of random tests: `seed=` on the command line or a fixed default; printed by the runner. */
 u64 ktest_seed(void);
 
+/* How many operations a random test shall do: `ops=` on the command line, or `usual`. */
+u64 ktest_ops(u64 usual);
+
 /* Leak detector: returns a snapshot as numbers; mm registers it. names[i] labels value[i]. */
 #define KTEST_BASELINE_MAX 12
 struct ktest_baseline {

@@ -39,6 +39,9 @@ struct power_ops {
     void (*exit)(u8 code); /* isa-debug-exit: QEMU ends with status (code << 1) | 1 */
 };
 void power_register(const struct power_ops *ops);
+/* Called on every way out of the machine, also a panic's: must not wait for locks. Boot only. */
+void exit_hook_register(void (*hook)(void));
+
 __noreturn void machine_power_off(void);
 __noreturn void machine_reboot(void);
 __noreturn void machine_exit(u8 code);

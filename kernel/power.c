@@ -8,10 +8,26 @@
 #include "kernel/printk.h"
 
 static const struct power_ops *power;
+static void (*exit_hook)(void);
 
 void power_register(const struct power_ops *ops)
 {
     power = ops;
+}
+
+void exit_hook_register(void (*hook)(void))
+{
+    exit_hook = hook;
+}
+
+/* Once: a hook that panics comes back here. */
+static void run_exit_hook(void)
+{
+    void (*hook)(void) = exit_hook;
+
+    exit_hook = NULL;
+    if (hook)
+        hook();
 }
 
 static __noreturn void nothing_left(const char *wish)
@@ -22,6 +38,7 @@ static __noreturn void nothing_left(const char *wish)
 
 __noreturn void machine_power_off(void)
 {
+    run_exit_hook();
     if (power && power->off)
         power->off();
     nothing_left("Power off");
@@ -29,6 +46,7 @@ __noreturn void machine_power_off(void)
 
 __noreturn void machine_reboot(void)
 {
+    run_exit_hook();
     if (power && power->reboot)
         power->reboot();
     nothing_left("Reboot");
@@ -36,6 +54,7 @@ __noreturn void machine_reboot(void)
 
 __noreturn void machine_exit(u8 code)
 {
+    run_exit_hook();
     if (power && power->exit)
         power->exit(code);
     nothing_left("Exit (it needs QEMU's isa-debug-exit)");

@@ -74,6 +74,7 @@ static void rotate(struct avl_root *root, struct avl_node *top, enum side side)
     struct avl_node *up = child_of(top, opposite(side));
     struct avl_node *middle = child_of(up, side);
 
+    AVL_TELL_ROTATE(top, up, side);
     replace_child(root, avl_parent(top), top, up);
     set_parent(up, avl_parent(top));
     *link_of(up, side) = top;
@@ -177,6 +178,7 @@ static inline struct avl_node *outermost(struct avl_node *node, enum side side)
 /* `new`, which is in no tree, takes the place, the children and the lean of `old`. */
 static void substitute(struct avl_root *root, struct avl_node *old, struct avl_node *new)
 {
+    AVL_TELL_REPLACE(old, new);
     replace_child(root, avl_parent(old), old, new);
     *new = *old;
     if (new->left)
@@ -209,6 +211,8 @@ void avl_erase(struct avl_root *root, struct avl_node *node)
     }
     restore_height(root, parent, side);
 }
+
+#ifndef AVL_TOLD /* what only looks around is compiled once */
 
 struct avl_node *avl_first(const struct avl_root *root)
 {
@@ -338,3 +342,5 @@ const char *avl_problem_name(enum avl_problem problem)
     }
     return "unknown problem";
 }
+
+#endif

@@ -24,6 +24,15 @@ struct avl_root {
     struct avl_node *node;
 };
 
+/* Who wants to see the algorithms at work defines these before including this header and compiles avl.c
+ * once more, as with lib/rbtree.h. Each is told before it happens. */
+#ifndef AVL_TELL_ROTATE
+#define AVL_TELL_ROTATE(top, up, side) ((void)0)
+#define AVL_TELL_REPLACE(node, next) ((void)0)
+#else
+#define AVL_TOLD
+#endif
+
 #define AVL_ROOT_INIT ((struct avl_root){NULL})
 #define avl_entry(ptr, type, member) container_of(ptr, type, member)
 

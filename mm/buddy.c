@@ -19,8 +19,11 @@ void buddy_init(struct buddy *buddy, const char *name, struct page *pages, pfn_t
     spin_init(&buddy->lock, "buddy");
     for (unsigned order = 0; order < BUDDY_ORDERS; order++)
         list_init(&buddy->areas[order].blocks);
-    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
+    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
         list_init(&buddy->cpu[cpu].pages);
+        for (unsigned order = 0; order <= PCP_ORDER; order++)
+            list_init(&buddy->cpu[cpu].blocks[order]);
+    }
 }
 
 /* ---- spans: where there are struct pages to look at ----------------------------------------- */
@@ -104,9 +107,11 @@ struct page *buddy_take_block(struct buddy *buddy, unsigned order)
     ASSERT(page->state == PAGE_FREE && page->order == have,
            "B1: pfn %#lx on the list of order %u is %s, order %u", buddy_pfn(buddy, page), have,
            page_state_name(page->state), page->order);
+    EVENT(buddy, BLOCK_TAKE, buddy_pfn(buddy, page), have, order);
     unlink_block(buddy, page, have);
     while (have > order) {
         have--;
+        EVENT(buddy, BLOCK_SPLIT, buddy_pfn(buddy, page) + (1UL << have), have);
         link_block(buddy, page + (1UL << have), have);
         buddy->stats.splits++;
     }
@@ -141,6 +146,7 @@ void buddy_put_block(struct buddy *buddy, struct page *page, unsigned order)
     buddy->free += 1UL << order;
     mark_tails(page, order, PAGE_FREE_TAIL);
     while (order < MAX_ORDER && (other = free_buddy(buddy, pfn, order)) != NULL) {
+        EVENT(buddy, BLOCK_MERGE, buddy_pfn(buddy, other), order);
         unlink_block(buddy, other, order);
         other->state = PAGE_FREE_TAIL;
         buddy->pages[pfn].state = PAGE_FREE_TAIL;
@@ -148,6 +154,7 @@ void buddy_put_block(struct buddy *buddy, struct page *page, unsigned order)
         order++;
         buddy->stats.merges++;
     }
+    EVENT(buddy, BLOCK_PUT, pfn, order);
     link_block(buddy, &buddy->pages[pfn], order);
 }
 
@@ -169,13 +176,29 @@ void buddy_add_range(struct buddy *buddy, pfn_t start, pfn_t end)
         buddy_put_block(buddy, &buddy->pages[pfn], order);
         pfn += 1UL << order;
     }
+    buddy->pcp_high = (u32)min_u64(max_u64(buddy->managed / 64, 3 * PCP_BATCH), PCP_HIGH);
     spin_unlock_irqrestore(&buddy->lock, flags);
     if (!added)
         port_warn("buddy %s: frames [%#lx, %#lx) are not used: more than %u separate pieces of RAM",
                   buddy->name, start, end, BUDDY_MAX_SPANS);
 }
 
+void buddy_cover(struct buddy *buddy, pfn_t start, pfn_t end)
+{
+    u64 flags = spin_lock_irqsave(&buddy->lock);
+
+    if (start < end)
+        add_span(buddy, start, end); /* without room in the table they stay unknown, as before */
+    spin_unlock_irqrestore(&buddy->lock, flags);
+}
+
 /* ---- whole blocks ----------------------------------------------------------------------------- */
+
+void buddy_mark_block(struct page *head, unsigned order, vaddr_t caller)
+{
+    buddy_mark_used(head, order, caller);
+    mark_tails(head, order, PAGE_USED_TAIL);
+}
 
 struct page *buddy_block_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller)
 {
@@ -185,8 +208,7 @@ struct page *buddy_block_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, v
     if (buddy_above_reserve(buddy, gfp, order))
         page = buddy_take_block(buddy, order);
     if (page) {
-        buddy_mark_used(page, order, caller);
-        mark_tails(page, order, PAGE_USED_TAIL);
+        buddy_mark_block(page, order, caller);
         buddy->stats.allocs[order]++;
     }
     spin_unlock_irqrestore(&buddy->lock, flags);

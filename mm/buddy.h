@@ -20,16 +20,18 @@
 
 #define MAX_ORDER 10
 #define BUDDY_ORDERS (MAX_ORDER + 1)
-#define PCP_BATCH 31
-#define PCP_HIGH 186 /* 6 batches */
+#define PCP_BATCH 31  /* pages that a refill brings and a drain takes */
+#define PCP_HIGH 512u /* at most this many wait on the list of a CPU; see pcp_high */
+#define PCP_ORDER 6u  /* the largest blocks that wait on lists of a CPU; as many pages again */
 
 /* Allocation flags: the names students will meet in Linux. */
 typedef u32 gfp_t;
 #define GFP_KERNEL 0x0u
-#define GFP_ATOMIC 0x1u    /* may dip into the reserve; never waits (nothing here does, yet) */
-#define __GFP_ZERO 0x2u    /* content zeroed */
-#define __GFP_NOWARN 0x4u  /* failure is expected: no warning */
-#define __GFP_NOFAULT 0x8u /* not subject to fault injection (tests' own bookkeeping) */
+#define GFP_ATOMIC 0x1u     /* may dip into the reserve; never waits (nothing here does, yet) */
+#define __GFP_ZERO 0x2u     /* content zeroed */
+#define __GFP_NOWARN 0x4u   /* failure is expected: no warning */
+#define __GFP_VMALLOC 0x10u /* buddy_alloc_bulk(): born as PAGE_USE_VMALLOC, and in blocks */
+#define __GFP_NOFAULT 0x8u  /* not subject to fault injection (tests' own bookkeeping) */
 
 struct buddy_area {
     struct list_head blocks; /* struct page.link of free heads */
@@ -39,12 +41,15 @@ struct buddy_area {
 struct buddy_cpu {
     struct list_head pages; /* PAGE_PCP pages, most recently freed first */
     u32 count;
+    u32 block_pages; /* pages in all of blocks[] */
+    struct list_head
+        blocks[PCP_ORDER + 1]; /* the same for blocks of orders 1.. that vmalloc uses */
     u64 hits, refills, drains; /* pages that were waiting / came after a refill; drains: times */
     u64 frees;                 /* pages put onto the list by buddy_free() */
 } __aligned(64);
 
 /*
- * Frames whose struct page may be read: what buddy_add_range() was given, rounded outward to whole
+ * Frames whose struct page may be read: what buddy_add_range() and buddy_cover() were given, rounded outward to whole
  * pages of struct page (BUDDY_SPAN_FRAMES), because that is how a sparse page array is backed.
  */
 struct buddy_span {
@@ -66,6 +71,7 @@ struct buddy {
     u64 managed;          /* pages given by buddy_add_range() */
     u64 free;             /* pages in areas[] (not the per-CPU ones) */
     u64 reserve;          /* order-0 pages that only GFP_ATOMIC may take */
+    u32 pcp_high;         /* PCP_HIGH, or where memory is small 1/64 of it, at least 3 batches */
     bool use_pcp, poison; /* poison: fill on free, verify on allocation (`page_poison=`) */
     u64 use_pages[4];     /* by enum page_use, kept by page_set_use(); [OTHER]: buddy_use_pages() */
     struct buddy_span spans[BUDDY_MAX_SPANS]; /* ascending, never touching */
@@ -88,6 +94,12 @@ void buddy_init(struct buddy *buddy, const char *name, struct page *pages, pfn_t
 void buddy_add_range(struct buddy *buddy, pfn_t start, pfn_t end);
 
 /*
+ * Frames that have a struct page without being managed (the kernel image, say): they may be looked at.
+ * RAM that is one piece then is one span, which makes "is it one of ours?" a single comparison. Boot.
+ */
+void buddy_cover(struct buddy *buddy, pfn_t start, pfn_t end);
+
+/*
  * 2^order contiguous pages aligned to their size, or NULL (order > MAX_ORDER, no memory, or an
  * armed FAIL_PAGE). Head has state USED, refcount 1. Any context. caller: recorded for reports.
  */
@@ -100,11 +112,16 @@ struct page *buddy_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t
 void buddy_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller);
 
 /*
- * Up to n order-0 pages into out[]; returns how many (0..n: partial results are possible and are the
- * caller's to free). Takes larger blocks first and splits them, one lock round per batch.
+ * Up to n pages into out[]; returns how many (0..n: partial results are possible and are the caller's
+ * to free). Takes the largest blocks first, one lock round per block, and splits them into order-0
+ * pages; with __GFP_VMALLOC they stay blocks, head and tails one after the other in out[], which costs
+ * next to nothing per page, and come back in the same order: buddy_unblock() before only a part does.
  */
 u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller);
 void buddy_free_bulk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller);
+
+/* If this page is inside a used block, not its head: split it, so that each page is on its own. */
+void buddy_unblock(struct buddy *buddy, struct page *page);
 
 /* Turn an allocated block of order k into 2^k independent order-0 pages. */
 void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned order);

@@ -6,6 +6,7 @@
  */
 #include "lib/bits.h"
 #include "lib/failpoint.h"
+#include "lib/string.h"
 #include "mm/buddy_internal.h"
 
 #define FREE_CHUNK 64 /* pages given back under one lock: bounds the time with interrupts off */
@@ -17,7 +18,8 @@ static void mark_singles(struct page *head, unsigned order, vaddr_t caller)
         buddy_mark_used(&head[i], 0, caller);
 }
 
-/* The largest block of at most 2^*order pages that this caller may have now; *order says which. */
+/* The largest block of at most 2^*order pages that this caller may have now; *order says which. It
+ * stays a block for vmalloc, and for others each page stands alone. */
 static struct page *take_largest(struct buddy *buddy, gfp_t gfp, unsigned *order, vaddr_t caller)
 {
     struct page *page = NULL;
@@ -29,7 +31,10 @@ static struct page *take_largest(struct buddy *buddy, gfp_t gfp, unsigned *order
         *order = k;
     }
     if (page) {
-        mark_singles(page, *order, caller);
+        if (gfp & __GFP_VMALLOC)
+            buddy_mark_block(page, *order, caller);
+        else
+            mark_singles(page, *order, caller);
         buddy->stats.allocs[0] += 1UL << *order;
     }
     spin_unlock_irqrestore(&buddy->lock, flags);
@@ -48,13 +53,14 @@ static u64 pages_before_fault(gfp_t gfp, u64 n)
 }
 
 /*
- * 1. A small request, and what is odd at the end of a large one, from this CPU's list, where
- *    buddy_free_bulk() puts pages back; else the largest block that fits into what is missing.
+ * 1. A single page, or a small rest that must be single pages, from this CPU's list, refilled; else
+ *    the largest block that fits into what is missing.
  * 2. When there is nothing: give this CPU's cached pages back and try once more, then be content.
  */
 static u64 take_pages(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
 {
-    bool drained = false, few = n <= PCP_BATCH && buddy->use_pcp;
+    bool few = n <= PCP_BATCH && buddy->use_pcp && !(gfp & __GFP_VMALLOC);
+    bool drained = false;
     u64 done = 0;
 
     while (done < n) {
@@ -78,20 +84,37 @@ static u64 take_pages(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, 
     return done;
 }
 
-u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
+static __noinline u64 alloc_bulk_slow(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out,
+                                      vaddr_t caller)
 {
-    if (n == 1) {
-        out[0] = buddy_alloc(buddy, gfp, 0, caller);
-        return out[0] != NULL;
-    }
     u64 allowed = pages_before_fault(gfp, n);
     u64 done = take_pages(buddy, gfp, allowed, out, caller);
 
-    for (u64 i = 0; i < done; i++)
+    for (u64 i = 0; i < done; i++) {
         if (out[i]->flags || (gfp & __GFP_ZERO))
             buddy_prepare_content(buddy, out[i], 0, gfp);
+        if (gfp & __GFP_VMALLOC && out[i]->state == PAGE_USED)
+            out[i]->use = PAGE_USE_VMALLOC;
+    }
     if (done < n)
         buddy_failed(buddy, done < allowed ? gfp : gfp | __GFP_NOWARN, 0, caller);
+    return done;
+}
+
+/* What waits on this CPU's list and needs no work first, whatever is missing then the long way. */
+u64 buddy_alloc_bulk(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller)
+{
+    u64 header = gfp & __GFP_VMALLOC ? HEADER_VMALLOC : HEADER_USED, done = 0;
+
+    if (likely(buddy->use_pcp && !fail_armed))
+        done = buddy_pcp_take(buddy, n, out, header, caller);
+    if (unlikely(gfp & __GFP_ZERO))
+        for (u64 i = 0; i < done; i++)
+            memset(buddy_content(buddy, out[i]), 0, PAGE_SIZE);
+    if (unlikely(done < n))
+        done += alloc_bulk_slow(buddy, gfp, n - done, out + done, caller);
+    if (gfp & __GFP_VMALLOC && done)
+        __atomic_fetch_add(&buddy->use_pages[PAGE_USE_VMALLOC], done, __ATOMIC_RELAXED);
     return done;
 }
 
@@ -109,18 +132,43 @@ static unsigned block_order(const struct buddy *buddy, struct page *const *pages
     return order;
 }
 
-/* Up to FREE_CHUNK pages, home or to this CPU; those that are refused stay as they are. */
-static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, bool home, vaddr_t caller)
+/* A used block of which pages[] has all: its order; 0 for a single page, or to let the checks say no. */
+static unsigned used_order(struct page *const *pages, u64 n)
+{
+    unsigned order = pages[0]->order;
+
+    if (pages[0]->state != PAGE_USED || order > MAX_ORDER || 1UL << order > n)
+        return 0;
+    for (u64 i = 1; i < 1UL << order; i++)
+        if (pages[i] != pages[0] + i)
+            return 0;
+    return order;
+}
+
+/*
+ * The next pages, up to FREE_CHUNK single ones or one block, home or to this CPU; those that are
+ * refused stay as they are. Returns how many have been dealt with.
+ */
+static u64 free_chunk(struct buddy *buddy, struct page **pages, u64 n, bool home, vaddr_t caller)
 {
     struct page *accepted[FREE_CHUNK];
-    u64 count = 0;
+    u64 count = 0, done = 0;
 
-    for (u64 i = 0; i < n; i++)
-        if (buddy_begin_free(buddy, pages[i], 0, caller))
-            accepted[count++] = pages[i];
+    for (; done < n && done < FREE_CHUNK; done++) {
+        unsigned order = buddy_is_page(buddy, pages[done]) ? used_order(pages + done, n - done) : 0;
+        if (order && done)
+            break;
+        if (order) {
+            if (buddy_begin_free(buddy, pages[0], order, caller))
+                buddy_block_free(buddy, pages[0], order);
+            return 1UL << order;
+        }
+        if (buddy_begin_free(buddy, pages[done], 0, caller))
+            accepted[count++] = pages[done];
+    }
     if (!home) {
         buddy_pcp_free(buddy, accepted, count);
-        return;
+        return done;
     }
     u64 flags = spin_lock_irqsave(&buddy->lock);
     for (u64 i = 0, order; i < count; i += 1UL << order) {
@@ -129,15 +177,21 @@ static void free_chunk(struct buddy *buddy, struct page **pages, u64 n, bool hom
     }
     buddy->stats.frees[0] += count;
     spin_unlock_irqrestore(&buddy->lock, flags);
+    return done;
 }
 
-/* A few pages are likely to be wanted again soon and stay with this CPU; many go home and merge. */
+/* Pages are likely to be wanted again soon and stay with this CPU; what finds no room goes home. */
 void buddy_free_bulk(struct buddy *buddy, struct page **pages, u64 n, vaddr_t caller)
 {
-    bool home = n > PCP_BATCH || !buddy->use_pcp;
+    u64 done = 0;
 
-    for (u64 done = 0; done < n; done += FREE_CHUNK)
-        free_chunk(buddy, pages + done, min_u64(FREE_CHUNK, n - done), home, caller);
+    if (likely(buddy->use_pcp && !buddy->poison))
+        done = buddy_pcp_give(buddy, pages, n, caller);
+    if (likely(done == n))
+        return;
+    bool home = n - done > PCP_BATCH || !buddy->use_pcp;
+    while (done < n)
+        done += free_chunk(buddy, pages + done, n - done, home, caller);
 }
 
 void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned order)
@@ -151,4 +205,12 @@ void buddy_split_allocated(struct buddy *buddy, struct page *page, unsigned orde
     for (u64 i = 0; i < 1UL << order; i++)
         page[i].use = use;
     spin_unlock_irqrestore(&buddy->lock, flags);
+}
+
+void buddy_unblock(struct buddy *buddy, struct page *page)
+{
+    struct page *head = page->state == PAGE_USED_TAIL ? buddy_block_head(buddy, page) : NULL;
+
+    if (head)
+        buddy_split_allocated(buddy, head, head->order);
 }

@@ -34,7 +34,9 @@ static struct page *page_of_link(const struct buddy *buddy, const struct list_he
     return ours ? &buddy->pages[pfn] : NULL;
 }
 
-/* One list: every element ours, in `state`, of `order`, linked both ways, exactly `count` of them. */
+/* One list: every element ours, in `state`, of `order`, linked both ways, exactly `count` of them, or
+ * at most NOT_COUNTED when its count is not kept. */
+#define NOT_COUNTED (2UL * PCP_HIGH)
 static const char *check_list(const struct buddy *buddy, const struct list_head *head, u64 count,
                               enum page_state state, unsigned order, const char *list)
 {
@@ -55,14 +57,14 @@ static const char *check_list(const struct buddy *buddy, const struct list_head 
         if (at->prev != previous)
             return BROKEN("B1: the %s list of order %u is not linked back at pfn %#lx", list, order,
                           pfn);
-        if (page->state != state || (state == PAGE_FREE && page->order != order))
+        if (page->state != state || page->order != order)
             return BROKEN("B1: pfn %#lx on the %s list of order %u is %s, order %u", pfn, list,
                           order, page_state_name(page->state), page->order);
         if (!block_fits(buddy, pfn, order))
             return BROKEN("B1: free block at pfn %#lx is not aligned to its order %u", pfn, order);
         previous = at;
     }
-    if (seen != count)
+    if (seen != count && count != NOT_COUNTED)
         return BROKEN("B1: the %s list of order %u has %lu blocks, its count says %lu", list, order,
                       seen, count);
     return head->prev == previous
@@ -77,9 +79,13 @@ static const char *check_lists(const struct buddy *buddy)
     for (unsigned order = 0; order < BUDDY_ORDERS && !broken; order++)
         broken = check_list(buddy, &buddy->areas[order].blocks, buddy->areas[order].count,
                             PAGE_FREE, order, "free");
-    for (unsigned cpu = 0; cpu < MAX_CPUS && !broken; cpu++)
+    for (unsigned cpu = 0; cpu < MAX_CPUS && !broken; cpu++) {
         broken = check_list(buddy, &buddy->cpu[cpu].pages, buddy->cpu[cpu].count, PAGE_PCP, 0,
                             "per-CPU");
+        for (unsigned order = 1; order <= PCP_ORDER && !broken; order++)
+            broken = check_list(buddy, &buddy->cpu[cpu].blocks[order], NOT_COUNTED, PAGE_PCP, order,
+                                "per-CPU");
+    }
     return broken;
 }
 
@@ -113,7 +119,8 @@ static const char *count_block(const struct buddy *buddy, pfn_t pfn, struct cens
                                pfn_t *next)
 {
     const struct page *page = &buddy->pages[pfn];
-    unsigned order = page->state == PAGE_FREE || page->state == PAGE_USED ? page->order : 0;
+    bool head = page->state == PAGE_FREE || page->state == PAGE_USED || page->state == PAGE_PCP;
+    unsigned order = head ? page->order : 0;
     const char *broken = NULL;
 
     if (!block_fits(buddy, pfn, order))
@@ -124,7 +131,8 @@ static const char *count_block(const struct buddy *buddy, pfn_t pfn, struct cens
     case PAGE_UNMANAGED:
         break;
     case PAGE_PCP:
-        census->pcp++;
+        census->pcp += 1UL << order;
+        broken = check_tails(buddy, pfn, order, PAGE_USED_TAIL);
         break;
     case PAGE_FREE:
         census->heads[order]++;
@@ -168,7 +176,7 @@ static const char *compare(const struct buddy *buddy, const struct census *censu
             return BROKEN("B1: %lu free blocks of order %u exist, %lu are on its list",
                           census->heads[order], order, buddy->areas[order].count);
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-        pcp += buddy->cpu[cpu].count;
+        pcp += buddy->cpu[cpu].count + buddy->cpu[cpu].block_pages;
     if (census->pcp != pcp)
         return BROKEN("B3: %lu per-CPU pages exist, the per-CPU lists count %lu", census->pcp, pcp);
     if (census->free != buddy->free)

@@ -25,6 +25,9 @@ struct page *buddy_take_block(struct buddy *buddy, unsigned order);
 /* A block that no list and no caller holds goes to the lists, merged with its buddies. Locked. */
 void buddy_put_block(struct buddy *buddy, struct page *page, unsigned order);
 
+/* Head and tails are used now. Whoever took the block from the lists. */
+void buddy_mark_block(struct page *head, unsigned order, vaddr_t caller);
+
 /* The same under the lock, with all tails marked; NULL when nothing is left above the reserve. */
 struct page *buddy_block_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t caller);
 void buddy_block_free(struct buddy *buddy, struct page *page, unsigned order);
@@ -38,6 +41,16 @@ static inline bool buddy_above_reserve(const struct buddy *buddy, gfp_t gfp, uns
 /* Up to n single pages from this CPU's list, refilled once when it runs dry, state USED; how many. */
 u64 buddy_pcp_alloc(struct buddy *buddy, gfp_t gfp, u64 n, struct page **out, vaddr_t caller);
 
+/*
+ * The same for pages whose content needs no work, without a refill, and back again. Both stop at the
+ * first page that is not so simple, or when the list is empty or full, and return how many they did:
+ * the rest is for the slow path. Simple: poison off; for a free also a used single page with one user,
+ * of PAGE_USE_VMALLOC (whose count is kept) or of no use, or all pages of such a block in a row. With
+ * HEADER_VMALLOC pages come in blocks as far as blocks wait here.
+ */
+u64 buddy_pcp_take(struct buddy *buddy, u64 n, struct page **out, u64 header, vaddr_t caller);
+u64 buddy_pcp_give(struct buddy *buddy, struct page *const *pages, u64 n, vaddr_t caller);
+
 /* Second half of a free: pages that buddy_begin_free() has accepted go onto this CPU's list. */
 void buddy_pcp_free(struct buddy *buddy, struct page *const *pages, u64 n);
 void buddy_drain_this_cpu(struct buddy *buddy);
@@ -45,6 +58,8 @@ void buddy_drain_this_cpu(struct buddy *buddy);
 /* A single page as most of them are while used / while on a per-CPU list. */
 #define HEADER_USED PAGE_HEADER(PAGE_USED, 0, 1)
 #define HEADER_PCP PAGE_HEADER(PAGE_PCP, 0, 0)
+#define HEADER_VMALLOC (HEADER_USED | (u64)PAGE_USE_VMALLOC << 16)
+#define HEADER_ORDER(order) ((u64)(order) << 8) /* ... of a block: this added */
 
 /* PAGE_FLAG_POISONED stays until the content has been verified. */
 static inline void buddy_mark_used(struct page *page, unsigned order, vaddr_t caller)

@@ -3,7 +3,8 @@
  * How freed address ranges wait for their TLB flush: a policy separate from the structure that finds
  * space. `eager` flushes each range at once (2.4), `lazy` (2.6.28+) queues ranges and flushes them
  * together when fls(CPUs) x 32 MiB wait. Only after the flush may a range be handed out again (P3).
- * Lock: queue->lock (irqsave) guards the list; vmap space lock is taken inside purge, never around.
+ * Lock: the space's guards what waits and the counters; purge_lock, taken first, lets one CPU purge at a
+ * time, so that nobody gives back what another CPU has not flushed yet.
  */
 #ifndef MM_FLUSH_H
 #define MM_FLUSH_H
@@ -18,11 +19,10 @@ enum flush_policy { FLUSH_EAGER, FLUSH_LAZY };
 struct flush_queue {
     struct vmap_space *space; /* where flushed ranges go back to */
     enum flush_policy policy;
-    struct spinlock lock;
-    struct list_head areas; /* struct vmap_area.purge, kind LAZY */
-    u64 lazy_pages;         /* waiting now */
-    u64 count;              /* areas waiting now */
-    u64 threshold;          /* pages; lazy_max_pages() unless a test sets it */
+    struct spinlock purge_lock;
+    u64 lazy_pages; /* waiting now, on space->lazy */
+    u64 count;      /* ranges waiting now */
+    u64 threshold;  /* pages; lazy_max_pages() unless a test sets it */
     u64 purges, purged_areas, purged_pages, peak_pages;
 };
 
@@ -34,14 +34,14 @@ void flush_queue_init(struct flush_queue *queue, struct vmap_space *space,
 
 /*
  * The range of a BUSY area has been unmapped (PTEs cleared): retire the area, flush now or later, then
- * give it back to the space. Any context.
+ * give it back to the space. The area may be gone when this returns. Any context but interrupts.
  */
 void flush_defer(struct flush_queue *queue, struct vmap_area *area);
 
 /* Flush everything that waits with one range flush and give it back; returns pages purged. */
 u64 flush_purge(struct flush_queue *queue);
 
-/* Ranges that wait, oldest first, under queue->lock: for the dumps. The visitor must not sleep nor
+/* Ranges that wait, under the space's lock: for the dumps. The visitor must not sleep nor
  * call back; it returns false to stop. */
 void flush_for_each(struct flush_queue *queue,
                     bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);

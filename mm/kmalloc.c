@@ -47,7 +47,7 @@ static void *large_alloc(u64 size, gfp_t gfp, vaddr_t caller)
     return phys_to_virt((pfn_t)(head - pages->pages) << PAGE_SHIFT);
 }
 
-void *kmalloc(u64 size, gfp_t gfp)
+__fused void *kmalloc(u64 size, gfp_t gfp)
 {
     ASSERT(pages, "kmalloc(%lu) before slab_init()", size);
     if (size == 0)
@@ -81,7 +81,7 @@ static bool is_large_start(const struct page *head, const void *object)
 }
 
 /* Why nothing can be freed here. A page that is free already is a double free: the buddy knows more. */
-static void refuse(const struct page *head, const void *object, vaddr_t caller)
+static __noinline void refuse(const struct page *head, const void *object, vaddr_t caller)
 {
     pfn_t pfn = virt_to_phys(object) >> PAGE_SHIFT;
 
@@ -94,13 +94,13 @@ static void refuse(const struct page *head, const void *object, vaddr_t caller)
         port_report("kfree of %p by %pS: kmalloc() did not give this", object, (void *)caller);
 }
 
-void kfree(const void *object)
+__fused void kfree(const void *object)
 {
     if (!object)
         return;
     struct page *head = head_of(object);
-    if (head && head->use == PAGE_USE_SLAB)
-        kmem_cache_free(head->owner, (void *)object);
+    if (likely(head && head->use == PAGE_USE_SLAB))
+        slab_free_object(head->owner, head, (void *)object, CALLER());
     else if (head && is_large_start(head, object))
         buddy_free(pages, head, head->order, CALLER());
     else

@@ -50,7 +50,7 @@ u64 buddy_free_pages(const struct buddy *buddy)
 {
     u64 pages = buddy->free;
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-        pages += buddy->cpu[cpu].count;
+        pages += buddy->cpu[cpu].count + buddy->cpu[cpu].block_pages;
     return pages;
 }
 
@@ -92,12 +92,12 @@ struct page *buddy_block_head(const struct buddy *buddy, struct page *page)
     return NULL;
 }
 
-struct page *alloc_pages(gfp_t gfp, unsigned order)
+__fused struct page *alloc_pages(gfp_t gfp, unsigned order)
 {
     return buddy_alloc(&kernel_buddy, gfp, order, CALLER());
 }
 
-void free_pages(struct page *page, unsigned order)
+__fused void free_pages(struct page *page, unsigned order)
 {
     if (page)
         buddy_free(&kernel_buddy, page, order, CALLER());

@@ -60,7 +60,14 @@ struct pagetable {
     void *ctx;
     struct spinlock lock;
     u64 tables; /* table pages below and including the root */
+    /* The leaf table in which pages were mapped last: PT_HOT(), in one word, so that it can be read
+     * without the lock by whoever owns a mapping in that table, which keeps the table alive. */
+    u64 hot;
 };
+/* Bits 63..36: bits 48..21 of the addresses that the table maps; below: the table's frame number. */
+#define PT_HOT(va, table) (((va) << 15 & ~PT_HOT_FRAME) | (table) >> PAGE_SHIFT)
+#define PT_HOT_FRAME ((1UL << 36) - 1)
+#define PT_NOT_HOT (1UL << 63) /* bit 48 set and bit 47 clear: no canonical address */
 extern struct pagetable kernel_pagetable;
 
 /* A new, empty root. 0 or -ENOMEM. */
@@ -103,6 +110,10 @@ u64 pt_trim(struct pagetable *pt, vaddr_t start, vaddr_t end);
 /* Allocate the tables behind the top-level entries of [start, end), so that they never change again. */
 int pt_populate_top(struct pagetable *pt, vaddr_t start, vaddr_t end);
 
+/* The event log has gone on: no table is hot any more, nor will be while it is on, because the hot ways
+ * tell nothing. So the log costs them nothing, not even an instruction, while it is off. */
+void pt_cool(struct pagetable *pt);
+
 /* One translation, level by level. */
 struct pt_walk {
     pte_t *entry[PT_LEVELS]; /* by level; NULL below where the walk stopped */
@@ -115,6 +126,10 @@ struct pt_walk {
 };
 /* Any context (reads only; also inside a page fault). Returns walk->present. */
 bool pt_walk(const struct pagetable *pt, vaddr_t address, struct pt_walk *walk);
+
+/* The frame's address that `address` translates to, page offset included; false when nothing is mapped.
+ * What pt_walk() would say about it, without the way there. Any context. */
+bool pt_translate(const struct pagetable *pt, vaddr_t address, paddr_t *physical);
 
 /* A run of identical leaves or of nothing. */
 struct pt_run {

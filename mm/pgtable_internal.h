@@ -45,6 +45,42 @@ static inline pte_t *pt_root(const struct pagetable *pt)
     return phys_to_virt(pt->root);
 }
 
+/* One level down, if the entry leads to a table. */
+static inline bool pt_step_down(pte_t **entry, unsigned level, vaddr_t address)
+{
+    pte_t value = pte_load(*entry);
+    if (!entry_is_table(value, level))
+        return false;
+    *entry = entry_table(value) + pt_index(address, level - 1);
+    return true;
+}
+
+/* The entry that decides about `address`, a leaf or an absent one, and its level. Without a loop, since
+ * with a constant level each step is seven instructions. */
+static inline pte_t *pt_leaf_entry(const struct pagetable *pt, vaddr_t address, unsigned *level)
+{
+    pte_t *entry = pt_root(pt) + pt_index(address, 3);
+
+    if (!pt_step_down(&entry, 3, address))
+        *level = 3;
+    else if (!pt_step_down(&entry, 2, address))
+        *level = 2;
+    else if (!pt_step_down(&entry, 1, address))
+        *level = 1;
+    else
+        *level = 0;
+    return entry;
+}
+/* The level-0 entry for the (canonical) address, if that is in the hot table; NULL. */
+static inline pte_t *pt_hot_entry(const struct pagetable *pt, vaddr_t va)
+{
+    u64 hot = __atomic_load_n(&pt->hot, __ATOMIC_RELAXED);
+    if (unlikely((hot ^ va << 15) & ~PT_HOT_FRAME))
+        return NULL;
+    return (pte_t *)phys_to_virt((hot & PT_HOT_FRAME) << PAGE_SHIFT) + pt_index(va, 0);
+}
+_Static_assert(PT_LEVELS == 4, "pt_leaf_entry() takes one step per level");
+
 /*
  * A position in a range: the entry that decides about `va`, a leaf or an absent one, never a table.
  *

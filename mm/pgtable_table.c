@@ -24,13 +24,23 @@ static paddr_t alloc_table(struct pagetable *pt)
 
 static void free_table(struct pagetable *pt, paddr_t table)
 {
+    EVENT(pt, TABLE_FREE, table);
+    pt->hot = PT_NOT_HOT;
     pt->tables--;
     pt->ops->free_table(pt->ctx, table);
 }
 
+void pt_cool(struct pagetable *pt)
+{
+    u64 flags = spin_lock_irqsave(&pt->lock);
+
+    pt->hot = PT_NOT_HOT;
+    spin_unlock_irqrestore(&pt->lock, flags);
+}
+
 int pt_init(struct pagetable *pt, const struct pt_ops *ops, void *ctx)
 {
-    *pt = (struct pagetable){.ops = ops, .ctx = ctx};
+    *pt = (struct pagetable){.ops = ops, .ctx = ctx, .hot = PT_NOT_HOT};
     spin_init(&pt->lock, "page table");
     pt->root = alloc_table(pt);
     return pt->root ? 0 : -ENOMEM;
@@ -212,6 +222,7 @@ int pt_entry_create(struct pagetable *pt, vaddr_t va, unsigned level, pte_t user
             paddr_t fresh = alloc_table(pt);
             if (!fresh)
                 return -ENOMEM;
+            EVENT(pt, TABLE_NEW, va, fresh, at);
             value = table_entry(fresh, user) | PTE_NEW_TABLE;
             pte_store(entry, value);
         }
@@ -266,6 +277,7 @@ int pt_split(struct pagetable *pt, pte_t *entry, unsigned level)
 
     if (!table)
         return -ENOMEM;
+    EVENT(pt, TABLE_NEW, 0, table, level);
     pte_t *below = phys_to_virt(table);
     pte_t leaf = smaller_leaf(huge, level) | leaf_frame(huge, level);
     for (unsigned i = 0; i < PT_ENTRIES; i++)

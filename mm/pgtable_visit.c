@@ -43,6 +43,16 @@ bool pt_walk(const struct pagetable *pt, vaddr_t address, struct pt_walk *walk)
     return true;
 }
 
+bool pt_translate(const struct pagetable *pt, vaddr_t address, paddr_t *physical)
+{
+    unsigned level;
+    if (!address_is_canonical(address))
+        return false;
+    pte_t value = pte_load(pt_leaf_entry(pt, address, &level));
+    *physical = leaf_frame(value, level) | (address & (pt_level_size(level) - 1));
+    return value & PTE_P;
+}
+
 /* ---- a range --------------------------------------------------------------------------------- */
 
 /* From the root down to the entry that decides about cursor->va. */

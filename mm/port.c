@@ -81,6 +81,7 @@ void port_tlb_flush_all(void)
     u64 cr4 = read_cr4();
 
     assert_alone();
+    EVENT(NULL, FLUSH_ALL);
     if (cr4 & CR4_PGE) {
         write_cr4(cr4 & ~CR4_PGE);
         write_cr4(cr4);
@@ -100,6 +101,7 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end)
         return;
     }
     assert_alone();
+    EVENT(NULL, FLUSH_RANGE, start, end);
     for (vaddr_t at = start & PAGE_MASK; pages > 0; pages--, at += PAGE_SIZE) {
         invlpg(at);
         count(&counters.pages_flushed, 1);
@@ -110,4 +112,22 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end)
 struct tlb_stats port_tlb_stats(void)
 {
     return counters;
+}
+
+/* ---- event sites -------------------------------------------------------------------------------- */
+
+/* Writes to read-only text, for the one byte: CR0.WP is this CPU's alone, and writing it also makes
+ * this CPU forget what it has decoded (SDM 3A, 8.3). Each byte is an instruction in either state, so
+ * others may be executing it meanwhile. */
+void port_event_sites(bool on)
+{
+    extern u8 *const __event_sites_start[], *const __event_sites_end[];
+    u64 flags = irq_save();
+    u64 cr0 = read_cr0();
+
+    write_cr0(cr0 & ~CR0_WP);
+    for (u8 *const *site = __event_sites_start; site < __event_sites_end; site++)
+        __atomic_store_n(*site, on ? EVENT_SITE_ON : EVENT_SITE_OFF, __ATOMIC_RELAXED);
+    write_cr0(cr0);
+    irq_restore(flags);
 }

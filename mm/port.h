@@ -63,4 +63,7 @@ static inline void pte_store(pte_t *entry, pte_t value)
     *(volatile pte_t *)entry = value;
 }
 
+/* Sites of the event log, for every floor above. (It needs what is declared here: hence last.) */
+#include "mm/event.h"
+
 #endif

@@ -10,7 +10,7 @@
 
 #include "lib/failpoint.h"
 #include "lib/string.h"
-#include "mm/slab_internal.h"
+#include "mm/slab_magazine.h"
 
 /* ---- free objects ---------------------------------------------------------------------------- */
 
@@ -173,24 +173,66 @@ static void count_failure(struct kmem_cache *cache)
     spin_unlock_irqrestore(&cache->lock, flags);
 }
 
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+/* Some objects more for a magazine, while the lock is held anyway; only what is there already. */
+static void refill_magazine(struct kmem_cache *cache, struct slab_cpu *cpu)
+{
+    void *object;
+
+    while (cpu->count < SLAB_MAGAZINE / 2 && slab_with_room(cache) &&
+           (object = take_object(cache)) != NULL)
+        magazine_put(cpu, object);
+}
+
+/* Somebody wrote to the object on top, so nobody knows what follows it: all of them are given up, and
+ * count as handed out for good. */
+static void give_up_magazine(struct kmem_cache *cache, struct slab_cpu *cpu)
+{
+    u8 *object = cpu->objects;
+
+    cpu->objects = NULL;
+    cpu->count = 0;
+    report_damage(cache, object, magazine_holds(object) ? object + sizeof(u64) : object);
+}
+
+static __noinline void *alloc_slow(struct kmem_cache *cache, gfp_t gfp, vaddr_t caller)
 {
     if (!(gfp & __GFP_NOFAULT) && should_fail(FAIL_SLAB)) {
         count_failure(cache);
         return NULL;
     }
     u64 flags = spin_lock_irqsave(&cache->lock);
-    void *object = take_object(cache);
+    struct slab_cpu *cpu = &cache->cpu[cpu_id()];
+    void *object = magazine_take(cache, cpu);
+    if (unlikely(!object && cpu->objects)) /* nothing can be taken, and yet it is not empty */
+        give_up_magazine(cache, cpu);
+    if (!object) {
+        object = take_object(cache);
+        if (object && magazine_used(cache))
+            refill_magazine(cache, cpu);
+    }
     spin_unlock_irqrestore(&cache->lock, flags);
     if (unlikely(!object))
-        object = grow_and_take(cache, gfp, CALLER());
+        object = grow_and_take(cache, gfp, caller);
     if (unlikely(!object))
         return NULL;
-
     const void *damage = slab_poison_damage(cache, object);
     if (unlikely(damage))
         report_damage(cache, object, damage);
-    if (gfp & __GFP_ZERO)
+    return object;
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+    void *object = NULL;
+
+    if (likely(!fail_armed)) {
+        u64 flags = irq_save();
+        object = magazine_take(cache, &cache->cpu[cpu_id()]);
+        irq_restore(flags);
+    }
+    if (unlikely(!object) && !(object = alloc_slow(cache, gfp, CALLER())))
+        return NULL;
+    if (unlikely(gfp & __GFP_ZERO))
         memset(object, 0, cache->size);
     return object;
 }
@@ -246,35 +288,86 @@ static struct page *put_object(struct kmem_cache *cache, struct page *head, u8 *
     return head;
 }
 
-void kmem_cache_free(struct kmem_cache *cache, void *object)
+/* The object's index in its slab; false after a report: it is not the start of an object. */
+static inline bool slab_index(const struct kmem_cache *cache, const struct page *head,
+                              const void *object, u32 *index)
 {
-    struct page *head, *surplus = NULL;
+    u32 offset = (u32)((u64)object - (u64)slab_object(cache, head, 0));
 
-    if (!object)
-        return;
-    if (unlikely(!(head = slab_of(cache, object)))) {
-        port_report("free of %p to cache %s: not one of its objects", object, cache->name);
-        return;
-    }
-    u64 offset = (u64)object - (u64)slab_object(cache, head, 0);
-    u32 index = (u32)offset / cache->stride;
-    if (unlikely((u32)offset % cache->stride != 0 || index >= cache->per_slab)) {
-        port_report("free of %p to cache %s: not the start of an object (+%u into object %u at %p)",
-                    object, cache->name, (u32)offset % cache->stride, index,
-                    (void *)slab_object(cache, head, index));
-        return;
-    }
+    *index = offset / cache->stride;
+    if (likely(offset == *index * cache->stride && *index < cache->per_slab))
+        return true;
+    port_report("free of %p to cache %s: not the start of an object (+%u into object %u at %p)",
+                object, cache->name, offset - *index * cache->stride, *index,
+                (void *)slab_object(cache, head, *index));
+    return false;
+}
+
+static __noinline void free_to_slab(struct kmem_cache *cache, struct page *head, void *object,
+                                    u32 index, vaddr_t caller)
+{
+    struct page *surplus = NULL;
     u64 flags = spin_lock_irqsave(&cache->lock);
-    bool free_already = unlikely(slab_is_sealed(object)) && is_on_chain(cache, head, index);
+    bool free_already = unlikely(slab_is_sealed(object)) &&
+                        (magazine_holds(object) || is_on_chain(cache, head, index));
+
     if (likely(!free_already)) {
         poison_object(cache, object);
         surplus = put_object(cache, head, object, index);
     }
     spin_unlock_irqrestore(&cache->lock, flags);
     if (unlikely(free_already))
-        port_report("double free of %s object %p by %pS", cache->name, object, (void *)CALLER());
+        port_report("double free of %s object %p by %pS", cache->name, object, (void *)caller);
     if (surplus)
         destroy_slab(cache, surplus);
+}
+
+/* The object that has been on a magazine for the shortest time goes to its slab; false: none is left. */
+static bool unload_one(struct kmem_cache *cache, struct slab_cpu *cpu)
+{
+    u32 index;
+    u64 flags = irq_save();
+    void *object = magazine_take(cache, cpu);
+
+    cpu->hits -= object != NULL;
+    if (unlikely(!object && cpu->objects))
+        give_up_magazine(cache, cpu);
+    irq_restore(flags);
+    struct page *head = object ? slab_of(cache, object) : NULL;
+    if (head && slab_index(cache, head, object, &index))
+        free_to_slab(cache, head, object, index, CALLER());
+    return head != NULL;
+}
+
+void slab_free_object(struct kmem_cache *cache, struct page *head, void *object, vaddr_t caller)
+{
+    u32 index;
+
+    if (unlikely(!slab_index(cache, head, object, &index)))
+        return;
+    if (unlikely(!magazine_used(cache) || slab_is_sealed(object))) {
+        free_to_slab(cache, head, object, index, caller);
+        return;
+    }
+    u64 flags = irq_save();
+    struct slab_cpu *cpu = &cache->cpu[cpu_id()];
+    magazine_put(cpu, object);
+    bool full = cpu->count >= SLAB_MAGAZINE;
+    irq_restore(flags);
+    for (u32 i = 0; unlikely(full) && i < SLAB_MAGAZINE / 2; i++)
+        unload_one(cache, cpu);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+    struct page *head;
+
+    if (!object)
+        return;
+    if (likely(head = slab_of(cache, object)))
+        slab_free_object(cache, head, object, CALLER());
+    else
+        port_report("free of %p to cache %s: not one of its objects", object, cache->name);
 }
 
 /* ---- shrink ---------------------------------------------------------------------------------- */
@@ -299,6 +392,9 @@ u64 kmem_cache_shrink(struct kmem_cache *cache)
     struct page *head;
     u64 pages = 0;
 
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        while (unload_one(cache, &cache->cpu[i]))
+            continue;
     while ((head = take_empty_slab(cache)) != NULL) {
         destroy_slab(cache, head);
         pages += 1UL << cache->order;

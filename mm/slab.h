@@ -19,6 +19,13 @@
 #include "lib/types.h"
 #include "mm/buddy.h"
 
+/* A CPU's magazine: free objects that need no lock, see mm/slab_magazine.h. */
+struct slab_cpu {
+    void *objects; /* the one on top */
+    u32 count;
+    u64 hits; /* allocations served from here */
+};
+
 struct kmem_cache {
     const char *name;
     u32 size;   /* bytes per object, as asked for */
@@ -30,10 +37,11 @@ struct kmem_cache {
     struct buddy *buddy;
     struct spinlock lock;
     struct list_head partial, full, empty; /* struct page.link of slab heads */
-    u64 slabs, in_use;                     /* slab count; objects handed out */
+    u64 slabs, in_use;                     /* slab count; objects that are out of them */
     u64 allocs, frees, failures;
     u32 empty_slabs;
     struct list_head link; /* in the list of all caches */
+    struct slab_cpu cpu[MAX_CPUS];
 };
 
 /*
@@ -52,7 +60,11 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 /* Give it back. NULL is allowed. Foreign or already free: reported and refused. Any context. */
 void kmem_cache_free(struct kmem_cache *cache, void *object);
 
-/* Return empty slabs to the buddy; how many pages. */
+/* Objects that callers have now: those in the CPUs' magazines are free. */
+u64 kmem_cache_in_use(const struct kmem_cache *cache);
+
+/* Empty the magazines (this CPU's and those of parked CPUs) and return empty slabs to the buddy; how
+ * many pages. */
 u64 kmem_cache_shrink(struct kmem_cache *cache);
 
 /* All caches, in creation order. The visitor must not allocate. */

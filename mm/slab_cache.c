@@ -58,11 +58,20 @@ int kmem_cache_init(struct kmem_cache *cache, const char *name, u32 size, u32 al
     return 0;
 }
 
+u64 kmem_cache_in_use(const struct kmem_cache *cache)
+{
+    u64 out = cache->in_use;
+
+    for (unsigned i = 0; i < MAX_CPUS; i++)
+        out -= cache->cpu[i].count;
+    return out;
+}
+
 /* ---- the list of all --------------------------------------------------------------------------- */
 
 int kmem_cache_destroy(struct kmem_cache *cache)
 {
-    if (cache->in_use)
+    if (kmem_cache_in_use(cache))
         return -EBUSY;
     kmem_cache_shrink(cache);
     u64 flags = spin_lock_irqsave(&all_caches_lock);

@@ -48,6 +48,9 @@ static inline u32 slab_next(const void *object)
     return (u32)(*(const u64 *)object & 0xffff);
 }
 
+/* Second half of every free: `head` is the object's slab, of this cache. Misuse is reported. */
+void slab_free_object(struct kmem_cache *cache, struct page *head, void *object, vaddr_t caller);
+
 /* First byte of a free object that is not poison (S3), or NULL. */
 const void *slab_poison_damage(const struct kmem_cache *cache, const void *object);
 

@@ -122,6 +122,9 @@ void mm_start_buddy(void)
     buddy_init(&kernel_buddy, "Normal", (struct page *)VMEMMAP_BASE, 0,
                memmap_end(&boot_memmap) >> PAGE_SHIFT);
     memblock_for_each_free(&boot_memblock, add_free_range, &kernel_buddy);
+    for (unsigned i = 0; i < boot_memmap.count; i++)
+        buddy_cover(&kernel_buddy, boot_memmap.ranges[i].start >> PAGE_SHIFT,
+                    boot_memmap.ranges[i].end >> PAGE_SHIFT);
     memblock_seal(&boot_memblock);
     kernel_buddy.reserve = reserve_pages(kernel_buddy.managed);
     kernel_buddy.use_pcp = true;
@@ -179,6 +182,7 @@ void mm_quiesce(void)
 {
     vfree_deferred_run();
     vm_unmap_aliases();
+    vmap_space_drain(&kernel_vmalloc.space);
     pt_trim(&kernel_pagetable, VMALLOC_BASE, VMALLOC_END);
     slab_shrink_all();
     buddy_drain(&kernel_buddy);
@@ -192,7 +196,7 @@ static void add_value(struct ktest_baseline *out, const char *name, u64 value)
 
 static void sum_objects(struct kmem_cache *cache, void *ctx)
 {
-    *(u64 *)ctx += cache->in_use;
+    *(u64 *)ctx += kmem_cache_in_use(cache);
 }
 
 /* What must be the same before and after every test. */

@@ -12,6 +12,7 @@
 
 struct vmalloc kernel_vmalloc;
 
+#define SPARE_AREAS 256 /* 50 KiB: about what a purge of areas with holes between them sets free */
 #define HUGE_SHIFT 21
 #define HUGE_SIZE (1UL << HUGE_SHIFT)
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
@@ -35,12 +36,13 @@ int vmalloc_init(struct vmalloc *v, const struct vmap_design *design, vaddr_t st
     v->buddy = buddy;
     spin_init(&v->lock, "vmalloc");
     list_init(&v->block_list);
-    kmem_cache_init(&v->area_cache, "vmap_area", sizeof(struct vmap_area), 0, buddy);
-    kmem_cache_init(&v->vm_cache, "vm_struct", sizeof(struct vm_struct), 0, buddy);
+    kmem_cache_init(&v->area_cache, "vmap_area", sizeof(struct vm_object), 0, buddy);
     int err = vmap_space_init(&v->space, "vmalloc", design, start, end, state, &slab_node_ops,
                               &v->area_cache);
     if (err)
         return err;
+    /* Poisoned objects would tell of a write after the free: then none may skip the slab. */
+    v->space.spare_max = v->area_cache.poison ? 0 : SPARE_AREAS;
     flush_queue_init(&v->flush, &v->space, FLUSH_LAZY);
     v->ready = true;
     return 0;
@@ -76,30 +78,31 @@ struct vm_struct *vm_reserve(struct vmalloc *v, u64 size, u64 align, vaddr_t sta
         return NULL;
     if (!(flags & VM_NO_GUARD) && !add_checked(bytes, PAGE_SIZE, &bytes))
         return NULL;
-    /* 2. The descriptor before the range: it is the easier one to give back. */
-    struct vm_struct *vm = kmem_cache_alloc(&v->vm_cache, gfp | __GFP_ZERO);
-    if (!vm)
-        return NULL;
+    /* 2. The range, and with it the object that describes it. */
     struct vmap_area *area =
         alloc_vmap_area(v, bytes, max_u64(align, PAGE_SIZE), start, end, gfp, caller);
-    if (!area) {
-        kmem_cache_free(&v->vm_cache, vm);
+    if (!area)
         return NULL;
-    }
-    vm->addr = area->va_start;
-    vm->size = bytes;
-    vm->requested_size = size;
-    vm->flags = flags;
-    vm->caller = caller;
-    vm->born_ns = port_clock_ns();
-    vm->area = area;
+    struct vm_struct *vm = &((struct vm_object *)area)->vm;
+    *vm = (struct vm_struct){
+        .addr = area->va_start,
+        .size = bytes,
+        .requested_size = size,
+        .flags = flags,
+        .caller = caller,
+        .born_ns = port_clock_ns(),
+        .area = area,
+    };
     /* 3. Publish: from here on find_vm_area() sees it. */
     __atomic_store_n(&area->vm, vm, __ATOMIC_RELEASE);
     return vm;
 }
 
-struct page **vm_array_alloc(struct vmalloc *v, u64 count, gfp_t gfp, vaddr_t caller)
+struct page **vm_array_alloc(struct vmalloc *v, struct vm_struct *vm, u64 count, gfp_t gfp,
+                             vaddr_t caller)
 {
+    if (count <= VM_FEW_PAGES)
+        return vm_object_of(vm)->few;
     u64 bytes = count * sizeof(struct page *);
     gfp_t array_gfp = gfp & ~__GFP_ZERO;
     struct page **array = kmalloc(bytes, array_gfp | __GFP_NOWARN);
@@ -107,11 +110,13 @@ struct page **vm_array_alloc(struct vmalloc *v, u64 count, gfp_t gfp, vaddr_t ca
         return array;
     /* Too large for one block: each level of this recursion is 512 times smaller. */
     return vmalloc_range(v, bytes, PAGE_SIZE, v->space.start, v->space.end, array_gfp,
-                         PROT_KERNEL_RW, 0, caller);
+                         PROT_KERNEL_RW, 0, caller, true);
 }
 
-void vm_array_free(struct vmalloc *v, struct page **array, vaddr_t caller)
+void vm_array_free(struct vmalloc *v, struct vm_struct *vm, struct page **array, vaddr_t caller)
 {
+    if (likely(array == vm_object_of(vm)->few))
+        return;
     if (is_vmalloc_addr(array))
         vfree_from(v, array, caller);
     else
@@ -127,8 +132,10 @@ static bool get_huge_pages(struct vmalloc *v, struct vm_struct *vm, gfp_t gfp, v
         if (!block)
             return false;
         buddy_split_allocated(v->buddy, block, HUGE_ORDER);
-        for (u64 i = 0; i < 1UL << HUGE_ORDER; i++)
+        for (u64 i = 0; i < 1UL << HUGE_ORDER; i++) {
+            page_set_use(v->buddy, block + i, PAGE_USE_VMALLOC);
             vm->pages[vm->nr_pages++] = block + i;
+        }
     }
     return true;
 }
@@ -136,18 +143,19 @@ static bool get_huge_pages(struct vmalloc *v, struct vm_struct *vm, gfp_t gfp, v
 static bool get_pages(struct vmalloc *v, struct vm_struct *vm, gfp_t gfp, vaddr_t caller)
 {
     u64 count = get_vm_area_size(vm) >> PAGE_SHIFT;
-    vm->pages = vm_array_alloc(v, count, gfp, caller);
+    vm->pages = vm_array_alloc(v, vm, count, gfp, caller);
     if (!vm->pages)
         return false;
     bool complete;
     if (vm->page_order) {
         complete = get_huge_pages(v, vm, gfp, caller);
     } else {
-        vm->nr_pages = buddy_alloc_bulk(v->buddy, gfp, count, vm->pages, caller);
+        vm->nr_pages = buddy_alloc_bulk(v->buddy, gfp | __GFP_VMALLOC, count, vm->pages, caller);
         complete = vm->nr_pages == count;
+        /* A process will hold its pages one by one. */
+        for (u64 i = 0; unlikely(vm->flags & VM_USERMAP) && i < vm->nr_pages; i++)
+            buddy_unblock(v->buddy, vm->pages[i]);
     }
-    for (u64 i = 0; i < vm->nr_pages; i++)
-        page_set_use(v->buddy, vm->pages[i], PAGE_USE_VMALLOC);
     __atomic_add_fetch(&v->nr_pages, vm->nr_pages, __ATOMIC_RELAXED);
     return complete;
 }
@@ -205,7 +213,7 @@ static const char *why_impossible(const struct vmalloc *v, u64 size, u64 align)
 }
 
 void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
-                    u64 prot, u32 flags, vaddr_t caller)
+                    u64 prot, u32 flags, vaddr_t caller, bool told)
 {
     if (in_interrupt() || spin_held(&v->space.lock)) {
         port_report("vmalloc(%lu) %s. Called from %pS", size,
@@ -214,6 +222,8 @@ void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr
                     (void *)caller);
         return NULL;
     }
+    if (told)
+        EVENT_BEGIN(VMALLOC, size, align, caller);
     const char *impossible = why_impossible(v, size, align);
     if (impossible && !(gfp & __GFP_NOWARN))
         port_warn("vmalloc: size %lu align %#lx: %s (%pS)", size, align, impossible,
@@ -226,27 +236,43 @@ void *vmalloc_range(struct vmalloc *v, u64 size, u64 align, vaddr_t start, vaddr
         address = try_vmalloc(v, size, align, start, end, gfp, prot, flags, 0, caller);
     if (!address)
         __atomic_add_fetch(&v->counters.failures, 1, __ATOMIC_RELAXED);
+    if (told)
+        EVENT_END(VMALLOC, address);
     return address;
 }
 
-void *__vmalloc_node_range(u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp, u64 prot,
-                           u32 flags, vaddr_t caller)
+/* Beside the fused way, which asks the event log once instead of twice: is it on? Then this one. */
+static __noinline __unused void *range_told(u64 size, u64 align, vaddr_t start, vaddr_t end,
+                                            gfp_t gfp, u64 prot, u32 flags, vaddr_t caller)
 {
-    return vmalloc_range(&kernel_vmalloc, size, align, start, end, gfp, prot, flags, caller);
+    return vmalloc_range(&kernel_vmalloc, size, align, start, end, gfp, prot, flags, caller, true);
+}
+
+__fused void *__vmalloc_node_range(u64 size, u64 align, vaddr_t start, vaddr_t end, gfp_t gfp,
+                                   u64 prot, u32 flags, vaddr_t caller)
+{
+    if (IS_FUSED && event_on())
+        return range_told(size, align, start, end, gfp, prot, flags, caller);
+    return vmalloc_range(&kernel_vmalloc, size, align, start, end, gfp, prot, flags, caller,
+                         !IS_FUSED);
 }
 
 static void *vmalloc_kernel(u64 size, gfp_t gfp, u32 flags, vaddr_t caller)
 {
-    return vmalloc_range(&kernel_vmalloc, size, PAGE_SIZE, kernel_vmalloc.space.start,
-                         kernel_vmalloc.space.end, gfp, PROT_KERNEL_RW, flags, caller);
+    vaddr_t start = kernel_vmalloc.space.start, end = kernel_vmalloc.space.end;
+
+    if (IS_FUSED && event_on())
+        return range_told(size, PAGE_SIZE, start, end, gfp, PROT_KERNEL_RW, flags, caller);
+    return vmalloc_range(&kernel_vmalloc, size, PAGE_SIZE, start, end, gfp, PROT_KERNEL_RW, flags,
+                         caller, !IS_FUSED);
 }
 
-void *vmalloc(u64 size)
+__fused void *vmalloc(u64 size)
 {
     return vmalloc_kernel(size, GFP_KERNEL, 0, CALLER());
 }
 
-void *vzalloc(u64 size)
+__fused void *vzalloc(u64 size)
 {
     return vmalloc_kernel(size, GFP_KERNEL | __GFP_ZERO, 0, CALLER());
 }
@@ -282,6 +308,9 @@ void kvfree(const void *address)
 struct vm_struct *get_vm_area(u64 size, u32 flags)
 {
     struct vmalloc *v = &kernel_vmalloc;
-    return vm_reserve(v, size, PAGE_SIZE, v->space.start, v->space.end, flags, GFP_KERNEL,
-                      CALLER());
+    EVENT_BEGIN(GET_VM_AREA, size, PAGE_SIZE, CALLER());
+    struct vm_struct *vm =
+        vm_reserve(v, size, PAGE_SIZE, v->space.start, v->space.end, flags, GFP_KERNEL, CALLER());
+    EVENT_END(GET_VM_AREA, vm ? vm->addr : 0);
+    return vm;
 }

@@ -115,8 +115,10 @@ void free_vm_area(struct vm_struct *vm);
 
 /* --- ask; any context but NMI ----------------------------------------------------------------- */
 
-bool is_vmalloc_addr(const void *address);           /* pure range test */
-struct page *vmalloc_to_page(const void *address);   /* NULL where nothing is mapped */
+bool is_vmalloc_addr(const void *address); /* pure range test */
+/* NULL where nothing is mapped. The page may be one of a block: see buddy_unblock(); each page of
+ * vmalloc_user() and vmalloc_huge() stands alone. */
+struct page *vmalloc_to_page(const void *address);
 pfn_t vmalloc_to_pfn(const void *address);           /* 0 likewise */
 struct vm_struct *find_vm_area(const void *address); /* interior allowed */
 

@@ -12,10 +12,9 @@ paddr_t ioremap_limit = 1UL << 52;
 
 #define IOREMAP_MAX_SHIFT 30
 
-void *vmap(struct page **pages, u64 count, u32 flags, u64 prot)
+static void *map_array(struct vmalloc *v, struct page **pages, u64 count, u32 flags, u64 prot,
+                       vaddr_t caller)
 {
-    struct vmalloc *v = &kernel_vmalloc;
-    vaddr_t caller = CALLER();
     if (!pages || count == 0 || count > v->space.end >> PAGE_SHIFT)
         return NULL;
     for (u64 i = 0; i < count; i++)
@@ -35,16 +34,26 @@ void *vmap(struct page **pages, u64 count, u32 flags, u64 prot)
     return (void *)vm->addr;
 }
 
-void vunmap(const void *address)
+__fused void *vmap(struct page **pages, u64 count, u32 flags, u64 prot)
+{
+    EVENT_BEGIN(VMAP, count << PAGE_SHIFT, PAGE_SIZE, CALLER());
+    void *address = map_array(&kernel_vmalloc, pages, count, flags, prot, CALLER());
+    EVENT_END(VMAP, address);
+    return address;
+}
+
+__fused void vunmap(const void *address)
 {
     struct vmalloc *v = &kernel_vmalloc;
     if (!address)
         return;
+    EVENT_BEGIN(VUNMAP, address, 0, CALLER());
     struct vm_struct *vm = vm_claim(v, address, VM_MAP, "vunmap", CALLER());
-    if (!vm)
-        return;
-    vm->flags &= ~VM_MAP_PUT_PAGES; /* vunmap() never frees pages; vfree() does */
-    vm_release(v, vm, CALLER());
+    if (vm) {
+        vm->flags &= ~VM_MAP_PUT_PAGES; /* vunmap() never frees pages; vfree() does */
+        vm_release(v, vm, CALLER());
+    }
+    EVENT_END(VUNMAP, 0);
 }
 
 /* Does the physical range touch a frame that the buddy owns? Mapping such a frame with another
@@ -66,9 +75,8 @@ static bool touches_managed_ram(const struct memmap *ram, paddr_t start, paddr_t
  *   2 reserve, aligned by the order of the size so that large leaves fit
  *   3 map with the largest leaves; the offset in the page is added to the result
  */
-static void *ioremap_prot(paddr_t physical, u64 size, u64 prot, vaddr_t caller)
+static void *map_device(struct vmalloc *v, paddr_t physical, u64 size, u64 prot, vaddr_t caller)
 {
-    struct vmalloc *v = &kernel_vmalloc;
     u64 end;
     if (size == 0 || !add_checked(physical, size, &end) || end > ioremap_limit)
         return NULL;
@@ -92,6 +100,14 @@ static void *ioremap_prot(paddr_t physical, u64 size, u64 prot, vaddr_t caller)
     return (void *)(vm->addr + (physical - first));
 }
 
+static void *ioremap_prot(paddr_t physical, u64 size, u64 prot, vaddr_t caller)
+{
+    EVENT_BEGIN(IOREMAP, physical, size, caller);
+    void *address = map_device(&kernel_vmalloc, physical, size, prot, caller);
+    EVENT_END(IOREMAP, address);
+    return address;
+}
+
 void *ioremap(paddr_t physical, u64 size)
 {
     return ioremap_prot(physical, size, PROT_DEVICE, CALLER());
@@ -113,7 +129,9 @@ void iounmap(const void *address)
     if (!address)
         return;
     const void *page = (const void *)align_down((vaddr_t)address, PAGE_SIZE);
+    EVENT_BEGIN(IOUNMAP, page, 0, CALLER());
     struct vm_struct *vm = vm_claim(v, page, VM_IOREMAP, "iounmap", CALLER());
     if (vm)
         vm_release(v, vm, CALLER());
+    EVENT_END(IOUNMAP, 0);
 }

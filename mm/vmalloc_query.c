@@ -36,12 +36,12 @@ struct vm_struct *find_vm_area(const void *address)
     return is_vmalloc_addr(address) ? vm_find(&kernel_vmalloc, (vaddr_t)address) : NULL;
 }
 
-struct page *vmalloc_to_page(const void *address)
+__fused struct page *vmalloc_to_page(const void *address)
 {
-    struct pt_walk walk;
-    if (!is_vmalloc_addr(address) || !pt_walk(kernel_vmalloc.pt, (vaddr_t)address, &walk))
+    paddr_t physical;
+    if (!is_vmalloc_addr(address) || !pt_translate(kernel_vmalloc.pt, (vaddr_t)address, &physical))
         return NULL;
-    return pfn_to_page(walk.physical >> PAGE_SHIFT);
+    return pfn_to_page(physical >> PAGE_SHIFT);
 }
 
 pfn_t vmalloc_to_pfn(const void *address)
@@ -56,11 +56,11 @@ pfn_t vmalloc_to_pfn(const void *address)
  */
 static const void *memory_behind(const struct vmalloc *v, vaddr_t address)
 {
-    struct pt_walk walk;
-    if (!is_vmalloc_addr((const void *)address) || !pt_walk(v->pt, address, &walk))
+    paddr_t physical;
+    if (!is_vmalloc_addr((const void *)address) || !pt_translate(v->pt, address, &physical))
         return NULL;
-    bool is_ram = !v->ram || memmap_contains(v->ram, walk.physical >> PAGE_SHIFT);
-    return is_ram ? phys_to_virt(walk.physical) : NULL;
+    bool is_ram = !v->ram || memmap_contains(v->ram, physical >> PAGE_SHIFT);
+    return is_ram ? phys_to_virt(physical) : NULL;
 }
 
 u64 vread(void *to, const void *from, u64 count)
@@ -130,7 +130,7 @@ static const char *check_pages_of(struct vmalloc *v, const struct vm_struct *vm)
         if (walk.physical != page_to_phys(vm->pages[i]))
             return vmap_broken("P1: %#lx maps frame %#lx, the area says %#lx", at, walk.physical,
                                page_to_phys(vm->pages[i]));
-        if (vm->pages[i]->state != PAGE_USED)
+        if (!buddy_block_head(v->buddy, vm->pages[i]))
             return vmap_broken("P1: %#lx maps frame %#lx, which is %s", at, walk.physical,
                                page_state_name(vm->pages[i]->state));
     }

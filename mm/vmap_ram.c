@@ -223,25 +223,25 @@ u64 vmap_blocks_purge(struct vmalloc *v)
     return pages;
 }
 
-void *vm_map_ram(struct page **pages, u64 count)
+__fused void *vm_map_ram(struct page **pages, u64 count)
 {
     struct vmalloc *v = &kernel_vmalloc;
     if (!pages || count == 0 || count > v->space.end >> PAGE_SHIFT)
         return NULL;
+    EVENT_BEGIN(VM_MAP_RAM, count << PAGE_SHIFT, PAGE_SIZE, CALLER());
     bool whole = count > VMAP_RAM_MAX;
     vaddr_t address = whole ? 0 : block_take(v, count);
     if (!address)
         address = block_new(v, count, whole, CALLER());
-    if (!address)
-        return NULL;
-    if (pt_map_pages(v->pt, address, pages, count, PROT_KERNEL_RW) != 0) {
+    if (address && pt_map_pages(v->pt, address, pages, count, PROT_KERNEL_RW) != 0) {
         block_give(v, block_claim(v, address, count), count);
-        return NULL;
+        address = 0;
     }
+    EVENT_END(VM_MAP_RAM, address);
     return (void *)address;
 }
 
-void vm_unmap_ram(const void *pointer, u64 count)
+__fused void vm_unmap_ram(const void *pointer, u64 count)
 {
     struct vmalloc *v = &kernel_vmalloc;
     vaddr_t address = (vaddr_t)pointer;
@@ -252,10 +252,12 @@ void vm_unmap_ram(const void *pointer, u64 count)
                     count, (void *)CALLER());
         return;
     }
+    EVENT_BEGIN(VM_UNMAP_RAM, address, count, CALLER());
     pt_unmap(v->pt, address, count << PAGE_SHIFT);
     if (v->debug)
         port_tlb_flush_range(address, address + (count << PAGE_SHIFT));
     block_give(v, block, count);
+    EVENT_END(VM_UNMAP_RAM, 0);
 }
 
 void vm_unmap_aliases(void)

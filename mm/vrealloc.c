@@ -48,38 +48,41 @@ static bool grow_in_place(struct vmalloc *v, struct vm_struct *vm, u64 count, gf
     u64 old = vm->nr_pages;
     vaddr_t old_end = vm->area->va_end;
     struct page **old_array = vm->pages;
-    struct page **array = vm_array_alloc(v, count, gfp | __GFP_NOWARN, caller);
+    struct page **array = vm_array_alloc(v, vm, count, gfp | __GFP_NOWARN, caller);
     if (!array)
         return false;
     if (resize(v, vm, end_for(vm, count)) != 0)
         goto free_array;
-    u64 got = buddy_alloc_bulk(v->buddy, gfp | __GFP_NOWARN, count - old, array + old, caller);
+    u64 got = buddy_alloc_bulk(v->buddy, gfp | __GFP_NOWARN | __GFP_VMALLOC, count - old,
+                               array + old, caller);
     if (got < count - old)
         goto free_pages;
     if (pt_map_pages(v->pt, vm->addr + (old << PAGE_SHIFT), array + old, got, PROT_KERNEL_RW) != 0)
         goto free_pages;
-    memcpy(array, old_array, old * sizeof(array[0]));
-    for (u64 i = old; i < count; i++)
-        page_set_use(v->buddy, array[i], PAGE_USE_VMALLOC);
+    if (array != old_array) /* a few pages stay in the object */
+        memcpy(array, old_array, old * sizeof(array[0]));
     __atomic_add_fetch(&v->nr_pages, got, __ATOMIC_RELAXED);
     vm->pages = array;
     vm->nr_pages = count;
-    vm_array_free(v, old_array, caller);
+    if (array != old_array)
+        vm_array_free(v, vm, old_array, caller);
     return true;
 
 free_pages:
     buddy_free_bulk(v->buddy, array + old, got, caller);
     resize(v, vm, old_end); /* without memory for a descriptor the guard stays wider */
 free_array:
-    vm_array_free(v, array, caller);
+    if (array != old_array)
+        vm_array_free(v, vm, array, caller);
     return false;
 }
 
 static void *move(struct vmalloc *v, const struct vm_struct *vm, const void *address, u64 size,
                   gfp_t gfp, vaddr_t caller)
 {
-    void *fresh = vmalloc_range(v, size, PAGE_SIZE, v->space.start, v->space.end, gfp,
-                                PROT_KERNEL_RW, vm->flags & (VM_USERMAP | VM_ALLOW_HUGE), caller);
+    void *fresh =
+        vmalloc_range(v, size, PAGE_SIZE, v->space.start, v->space.end, gfp, PROT_KERNEL_RW,
+                      vm->flags & (VM_USERMAP | VM_ALLOW_HUGE), caller, true);
     if (!fresh)
         return NULL;
     memcpy(fresh, address, min_u64(vm->requested_size, size));
@@ -90,13 +93,12 @@ static void *move(struct vmalloc *v, const struct vm_struct *vm, const void *add
 /* Of these exactly VM_ALLOC must be set: not in the making, not waiting for its deferred free. */
 #define VREALLOC_FLAGS (VM_ALLOC | VM_UNINITIALIZED | VM_DEFERRED)
 
-void *vrealloc(const void *address, u64 size, gfp_t gfp)
+static void *change_size(struct vmalloc *v, const void *address, u64 size, gfp_t gfp,
+                         vaddr_t caller)
 {
-    struct vmalloc *v = &kernel_vmalloc;
-    vaddr_t caller = CALLER();
     if (!address)
         return vmalloc_range(v, size, PAGE_SIZE, v->space.start, v->space.end, gfp, PROT_KERNEL_RW,
-                             0, caller);
+                             0, caller, true);
     if (size == 0) {
         vfree_from(v, address, caller);
         return NULL;
@@ -120,4 +122,12 @@ void *vrealloc(const void *address, u64 size, gfp_t gfp)
         memset((u8 *)vm->addr + vm->requested_size, 0, size - vm->requested_size);
     vm->requested_size = size;
     return (void *)vm->addr;
+}
+
+void *vrealloc(const void *address, u64 size, gfp_t gfp)
+{
+    EVENT_BEGIN(VREALLOC, address, size, CALLER());
+    void *now = change_size(&kernel_vmalloc, address, size, gfp, CALLER());
+    EVENT_END(VREALLOC, now);
+    return now;
 }

@@ -77,7 +77,7 @@ static void print_cache(struct kmem_cache *cache, void *ctx)
 {
     (void)ctx;
     print("%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6lu\n",
-          cache->name, cache->in_use, cache->slabs * cache->per_slab, cache->stride,
+          cache->name, kmem_cache_in_use(cache), cache->slabs * cache->per_slab, cache->stride,
           cache->per_slab, 1U << cache->order, 0U, 0U, 0U, cache->slabs - cache->empty_slabs,
           cache->slabs, 0UL);
 }

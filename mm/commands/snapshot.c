@@ -8,6 +8,7 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "mm/vmap/lazy.h"
 
 #define ATTEMPTS 4
 #define SLACK 64
@@ -69,20 +70,18 @@ static u64 copy_all(struct snapshot *s, struct vmalloc *v)
     u64 total = 0;
 
     s->complete_to = s->end;
-    u64 flags = spin_lock_irqsave(&v->lock);
-    u64 space_flags = spin_lock_irqsave(&space->lock);
+    u64 flags = spin_lock_irqsave(&space->lock);
     bool enough = space->stats.busy_areas + space->stats.free_extents + SLACK <= s->capacity;
     for (unsigned k = 0; k < SNAPSHOT_KINDS; k++) {
         u64 room = s->capacity - c.next;
         s->from[k] = s->first[k] = c.next;
         c.limit = c.next + (enough ? room : room / 2);
         c.seen = 0;
-        space->design->for_each(space, kinds[k], copy_visit, &c);
+        vmap_for_each_locked(space, kinds[k], copy_visit, &c);
         total += c.seen;
     }
     s->from[SNAPSHOT_KINDS] = c.next;
-    spin_unlock_irqrestore(&space->lock, space_flags);
-    spin_unlock_irqrestore(&v->lock, flags);
+    spin_unlock_irqrestore(&space->lock, flags);
     s->lost = total - c.next;
     return total;
 }

@@ -109,7 +109,7 @@ static int run_check(int argc, char **argv)
     return broken ? -EIO : 0;
 }
 
-static int show_designs(void)
+static void show_design(const struct vmap_design *design)
 {
     static const struct {
         u32 bit;
@@ -117,16 +117,21 @@ static int show_designs(void)
     } caps[] = {{VMAP_CAP_LOWEST_FIT, "lowest-fit"},
                 {VMAP_CAP_AUGMENTED, "augmented"},
                 {VMAP_CAP_FREE_TREE, "free-tree"}};
+    bool active = strcmp(design->name, kernel_vmalloc.space.design->name) == 0;
+    print("%s%s %-11s%s %-26s", active ? color(COLOR_GREEN) : "", active ? "*" : " ", design->name,
+          color(COLOR_RESET), design->since);
+    for (unsigned c = 0; c < ARRAY_SIZE(caps); c++)
+        print(" %s", design->caps & caps[c].bit ? caps[c].name : "-");
+    print("\n              %s%s%s\n", color(COLOR_DIM), design->origin, color(COLOR_RESET));
+}
 
-    for (unsigned i = 0; vmap_designs[i]; i++) {
-        const struct vmap_design *design = vmap_designs[i];
-        bool active = design == kernel_vmalloc.space.design;
-        print("%s%s %-10s%s %-26s", active ? color(COLOR_GREEN) : "", active ? "*" : " ",
-              design->name, color(COLOR_RESET), design->since);
-        for (unsigned c = 0; c < ARRAY_SIZE(caps); c++)
-            print(" %s", design->caps & caps[c].bit ? caps[c].name : "-");
-        print("\n             %s%s%s\n", color(COLOR_DIM), design->origin, color(COLOR_RESET));
-    }
+static int show_designs(void)
+{
+    for (unsigned i = 0; vmap_designs[i]; i++)
+        show_design(vmap_designs[i]);
+    print("variants of freetree\n");
+    for (unsigned i = 0; vmap_variants[i]; i++)
+        show_design(vmap_variants[i]);
     print("* serves the kernel; `vmap=NAME` on the command line chooses another one\n");
     return 0;
 }

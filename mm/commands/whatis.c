@@ -14,6 +14,7 @@
 #include "mm/commands/view.h"
 #include "mm/fault.h"
 #include "mm/start.h"
+#include "mm/vmap/lazy.h"
 
 /* Copies of the area that covers the address and of its vm_struct. */
 struct found {
@@ -51,12 +52,10 @@ static struct found find_covering(struct vmalloc *v, vaddr_t address)
     struct covering c = {address, &found};
     static const enum vmap_kind kinds[] = {VMAP_BUSY, VMAP_FREE, VMAP_CACHED};
 
-    u64 flags = spin_lock_irqsave(&v->lock);
-    u64 space_flags = spin_lock_irqsave(&v->space.lock);
+    u64 flags = spin_lock_irqsave(&v->space.lock);
     for (unsigned k = 0; k < ARRAY_SIZE(kinds) && !found.exists; k++)
-        v->space.design->for_each(&v->space, kinds[k], visit_covering, &c);
-    spin_unlock_irqrestore(&v->space.lock, space_flags);
-    spin_unlock_irqrestore(&v->lock, flags);
+        vmap_for_each_locked(&v->space, kinds[k], visit_covering, &c);
+    spin_unlock_irqrestore(&v->space.lock, flags);
     return found;
 }
 
@@ -144,9 +143,14 @@ void whatis_frame(pfn_t pfn)
     print("frame    %#lx: %s", pfn, page_state_name(page->state));
     if (page->state == PAGE_FREE || page->state == PAGE_USED)
         print(", block of order %u", page->order);
-    if (page->state == PAGE_USED || page->state == PAGE_USED_TAIL)
-        print(", serves %s", page_use_name(page->use));
+    const struct page *head = buddy_block_head(&kernel_buddy, pfn_to_page(pfn));
+    if (head && head != page)
+        print(" at %#lx", page_to_pfn(head));
+    if (head)
+        print(", serves %s", page_use_name(head->use));
     print(", struct page at %p\n", (const void *)page);
+    if (head) /* the block's first page remembers for all of them */
+        page = head;
     if (page->state == PAGE_USED && page->use == PAGE_USE_SLAB) {
         const struct kmem_cache *cache = page->owner;
         print("slab     cache %s, %u of %u objects of %u bytes handed out\n", cache->name,

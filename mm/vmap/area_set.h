@@ -39,22 +39,23 @@ __noreturn void area_set_overlap(const struct vmap_area *va, const struct vmap_a
 static inline struct rb_node **find_va_links(const struct vmap_area *va, struct rb_root *root,
                                              struct rb_node *from, struct rb_node **parent)
 {
-    struct rb_node *node = from ? from : root->node;
-    struct rb_node **link = &root->node;
+    struct rb_node **link = &root->node, *node = NULL;
 
-    *parent = NULL;
-    while (node) {
-        struct vmap_area *other = to_va(node);
-
-        *parent = node;
-        if (va->va_end <= other->va_start)
-            link = &node->left;
-        else if (va->va_start >= other->va_end)
-            link = &node->right;
-        else
-            area_set_overlap(va, other);
-        node = *link;
+    for (struct rb_node *next = from ? from : root->node; next;) {
+        node = next;
+        if (va->va_end <= to_va(node)->va_start) {
+            next = node->left;
+            if (!next)
+                link = &node->left;
+        } else if (likely(va->va_start >= to_va(node)->va_end)) {
+            next = node->right;
+            if (!next)
+                link = &node->right;
+        } else {
+            area_set_overlap(va, to_va(node));
+        }
     }
+    *parent = node;
     return link;
 }
 
@@ -62,6 +63,8 @@ static inline struct rb_node **find_va_links(const struct vmap_area *va, struct 
 static inline void link_va(struct vmap_area *va, struct area_set *set, struct rb_node *parent,
                            struct rb_node **link, const struct rb_augment *augment)
 {
+    STEP(LINK, va->va_start, va->va_end, parent ? to_va(parent)->va_start : 0,
+         va->kind != VMAP_FREE);
     if (!parent)
         list_add(&va->list, &set->list);
     else if (link == &parent->right)
@@ -75,6 +78,7 @@ static inline void link_va(struct vmap_area *va, struct area_set *set, struct rb
 static inline void unlink_va(struct vmap_area *va, struct area_set *set,
                              const struct rb_augment *augment)
 {
+    STEP(UNLINK, va->va_start, va->va_end, 0, va->kind != VMAP_FREE);
     rb_erase(&set->root, &va->rb_node, augment);
     list_del(&va->list);
 }

@@ -45,12 +45,14 @@ static inline bool is_unused(const struct avlhash *hash, const struct list_head 
 
 static void enter_hash(struct avlhash *hash, struct vmap_area *area)
 {
+    STEP(HASH_ADD, area->va_start, area->va_end, avlhash_bucket(hash, vmap_area_size(area)));
     area->kind = VMAP_FREE;
     hash_add(&area->hash_node, &hash->unused[avlhash_bucket(hash, vmap_area_size(area))]);
 }
 
 static void leave_hash(struct vmap_area *area)
 {
+    STEP(HASH_DROP, area->va_start, area->va_end);
     hash_del(&area->hash_node);
 }
 
@@ -63,6 +65,7 @@ static void enter_tree(struct avlhash *hash, struct vmap_area *area)
         parent = *link;
         link = area->va_start < avl_to_va(parent)->va_start ? &parent->left : &parent->right;
     }
+    STEP(LINK, area->va_start, area->va_end, parent ? avl_to_va(parent)->va_start : 0, 1);
     avl_link(&area->avl_node, parent, link);
     avl_insert_fixup(&hash->used, &area->avl_node);
 }
@@ -119,6 +122,7 @@ static struct vmap_area *look_in_hash(struct vmap_space *space, const struct req
             struct vmap_area *area = hash_entry(node, struct vmap_area, hash_node);
 
             space->stats.visited++;
+            STEP(LOOK, area->va_start, area->va_end);
             if (fits(hash, area, request, start))
                 return area;
         }
@@ -139,6 +143,8 @@ static struct vmap_area *walk_list(struct vmap_space *space, const struct reques
             break;
         space->stats.visited++;
         hash->counts.walked++;
+        if (area->kind == VMAP_FREE)
+            STEP(LOOK, area->va_start, area->va_end);
         if (area->kind == VMAP_FREE && vmap_fit(area->va_start, area->va_end, request->size,
                                                 request->align, request->lo, request->hi, start))
             return area;
@@ -178,6 +184,8 @@ static int use_unused(struct vmap_space *space, struct vmap_area *area, vaddr_t 
         if (!right)
             return -ENOMEM;
     }
+    STEP(TAKE, old_start, end_of_free(space, area), start, size);
+    tell_carve(old_start, end_of_free(space, area), start, end);
     count_fit(&space->stats, start == old_start, end == end_of_free(space, area));
     hash->counts.splits += left || right;
     leave_hash(area);
@@ -245,7 +253,11 @@ static int use_frontier(struct vmap_space *space, vaddr_t start, u64 size, struc
         vmap_node_free(space, area);
         return -ENOMEM;
     }
+    vaddr_t free = joins ? to_area(hash->all.prev)->va_start : hash->frontier;
+    STEP(TAKE, free, space->end, start, size);
+    tell_carve(free, space->end, start, start + size);
     count_fit(&space->stats, !skips && !joins, start + size == space->end);
+    STEP(FRONTIER, start + size, 0);
     if (skips)
         skip_to(space, start, piece);
     area->va_start = start;
@@ -272,7 +284,21 @@ static int use_any(struct vmap_space *space, const struct request *request, stru
         vmap_fit(to_area(hash->all.prev)->va_start, space->end, request->size, request->align,
                  request->lo, request->hi, &start))
         return use_both(space, start, request->size, out);
+    STEP(NO_ROOM, request->size);
     return -ENOSPC;
+}
+
+/* Behind the frontier, or when there is no room either, wherever there is. */
+static int use_new(struct vmap_space *space, const struct request *request, struct vmap_area **out)
+{
+    struct avlhash *hash = hash_of(space);
+    vaddr_t start;
+
+    if (!vmap_fit(hash->frontier, space->end, request->size, request->align, request->lo,
+                  request->hi, &start))
+        return use_any(space, request, out);
+    hash->counts.frontiers++;
+    return use_frontier(space, start, request->size, out);
 }
 
 /*
@@ -284,20 +310,19 @@ int avlhash_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vad
                   struct vmap_area **out)
 {
     const struct request request = {size, align, lo, hi};
-    struct avlhash *hash = hash_of(space);
     vaddr_t start;
     int error;
 
     space->stats.visited = 1; /* the frontier */
+    STEP(SEARCH, size, align, lo, hi);
     *out = look_in_hash(space, &request, &start);
     if (*out) {
-        hash->counts.hits++;
+        STEP(HASH_HIT, (*out)->va_start, (*out)->va_end);
+        hash_of(space)->counts.hits++;
         error = use_unused(space, *out, start, size);
-    } else if (vmap_fit(hash->frontier, space->end, size, align, lo, hi, &start)) {
-        hash->counts.frontiers++;
-        error = use_frontier(space, start, size, out);
     } else {
-        error = use_any(space, &request, out);
+        STEP(HASH_MISS, size);
+        error = use_new(space, &request, out);
     }
     if (error)
         *out = NULL;
@@ -320,6 +345,11 @@ static void merge_unused(struct vmap_space *space, struct vmap_area *area)
     bool unused_above = is_unused(hash, area->list.next);
     bool joins_next = unused_above || end_of_free(space, area) != area->va_end;
 
+    if (joins_prev)
+        STEP(MERGE_LEFT, prev->va_start, prev->va_end, area->va_start, area->va_end);
+    if (joins_next)
+        STEP(MERGE_RIGHT, area->va_end, end_of_free(space, unused_above ? next : area),
+             area->va_start, area->va_end);
     space->stats.merges += (u64)joins_prev + joins_next;
     space->stats.free_extents += 1UL - joins_prev - joins_next;
     if (unused_above) {
@@ -334,6 +364,7 @@ static void merge_unused(struct vmap_space *space, struct vmap_area *area)
         area = prev;
     }
     if (area->va_end == hash->frontier && hash->policy.frontier == AVLHASH_FRONTIER_LOWERED) {
+        STEP(FRONTIER, area->va_start, 1);
         hash->counts.lowered++;
         hash->frontier = area->va_start;
         leave_list(space, area);
@@ -344,6 +375,7 @@ static void merge_unused(struct vmap_space *space, struct vmap_area *area)
 
 void avlhash_free(struct vmap_space *space, struct vmap_area *area)
 {
+    STEP(UNLINK, area->va_start, area->va_end, 0, 1);
     avl_erase(&hash_of(space)->used, &area->avl_node);
     merge_unused(space, area);
 }
@@ -374,6 +406,7 @@ int avlhash_grow(struct vmap_space *space, struct vmap_area *area, vaddr_t new_e
 
     if (new_end > limit)
         return -ENOSPC;
+    tell_carve(area->va_end, limit, area->va_end, new_end);
     count_fit(&space->stats, true, new_end == limit);
     area->va_end = new_end;
     if (unused_above) {

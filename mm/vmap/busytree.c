@@ -95,10 +95,15 @@ static struct list_head *walk(struct vmap_space *space, struct list_head *pos, u
         vaddr_t to = gap_end(space, areas, pos), aligned;
 
         space->stats.visited++;
-        if (vmap_fit(from, to, size, align, lo, hi, start))
+        STEP(LOOK, from, to);
+        if (vmap_fit(from, to, size, align, lo, hi, start)) {
+            STEP(TAKE, from, to, *start, size);
             return pos;
-        if (pos == areas || to >= hi)
+        }
+        if (pos == areas || to >= hi) {
+            STEP(NO_ROOM, size);
             return NULL;
+        }
         if (align_up_checked(max_u64(from, lo), align, &aligned) && aligned < to)
             *largest_hole = max_u64(*largest_hole, to - aligned);
     }
@@ -108,8 +113,10 @@ static struct list_head *walk(struct vmap_space *space, struct list_head *pos, u
 static struct list_head *walk_from_lo(struct vmap_space *space, u64 size, u64 align, vaddr_t lo,
                                       vaddr_t hi, vaddr_t *start, u64 *largest_hole)
 {
-    struct list_head *pos = area_set_first_above(&tree_of(space)->busy, lo, &space->stats.visited);
+    struct area_set *busy = &tree_of(space)->busy;
+    struct list_head *pos = area_set_first_above(busy, lo, &space->stats.visited);
 
+    STEP(DESCEND, gap_start(space, &busy->list, pos), space->stats.visited);
     return walk(space, pos, size, align, lo, hi, start, largest_hole);
 }
 
@@ -129,6 +136,8 @@ static struct list_head *walk_with_hint(struct vmap_space *space, u64 size, u64 
 
     tree->cached_vstart = lo;
     tree->cached_align = align;
+    if (covered)
+        STEP(HINT_HIT, tree->cache->va_end);
     if (covered)
         return walk(space, tree->cache->list.next, size, align, lo, hi, start,
                     &tree->cached_hole_size);
@@ -161,6 +170,7 @@ static int busytree28_alloc(struct vmap_space *space, u64 size, u64 align, vaddr
     if (!area)
         return -ENOMEM;
     space->stats.visited = 0;
+    STEP(SEARCH, size, align, lo, hi);
     pos = walk_from_lo(space, size, align, lo, hi, &start, &unused);
     if (!pos) {
         vmap_node_free(space, area);
@@ -182,6 +192,7 @@ static int busytree_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t
     if (!area)
         return -ENOMEM;
     space->stats.visited = 0;
+    STEP(SEARCH, size, align, lo, hi);
     pos = walk_with_hint(space, size, align, lo, hi, &start);
     if (!pos) {
         vmap_node_free(space, area);

@@ -10,6 +10,7 @@
 #include "mm/vmap/check.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "mm/vmap/lazy.h"
 #include "mm/vmap/oracle.h"
 
 static char broken_text[256];
@@ -30,6 +31,9 @@ struct tiling {
     vaddr_t cursor; /* everything below is accounted for */
     u64 busy_areas, busy_bytes;
     u64 free_extents, free_bytes;
+    u64 cached_areas, cached_bytes;
+    struct vmap_lazy_walk lazy; /* retired ranges: between the others, in no structure */
+    struct list_head cached;    /* CACHED ones, sorted: by area->purge */
     bool last_was_free;
     const char *broken;
 };
@@ -67,6 +71,15 @@ static const char *check_find(struct vmap_space *space, const struct vmap_area *
     return NULL;
 }
 
+/* ... and for a retired one: nobody finds it. */
+static const char *check_not_found(struct vmap_space *space, const struct vmap_area *area)
+{
+    if (space->design->find(space, area->va_start) || space->design->find(space, area->va_end - 1))
+        return vmap_broken("V6: find() answers inside of lazily freed [%#lx, %#lx)", area->va_start,
+                           area->va_end);
+    return NULL;
+}
+
 /* First pass: the busy areas alone, ascending and disjoint. An order that ascends strictly ends. */
 static bool visit_busy(void *ctx, const struct vmap_area *area)
 {
@@ -78,11 +91,37 @@ static bool visit_busy(void *ctx, const struct vmap_area *area)
                                      " at %#lx",
                                      area->va_start, area->va_end, tiling->cursor);
     if (!tiling->broken)
-        tiling->broken = check_find(tiling->space, area);
+        tiling->broken = area->kind == VMAP_LAZY && tiling->space->design->retire
+                             ? check_not_found(tiling->space, area)
+                             : check_find(tiling->space, area);
     tiling->cursor = area->va_end;
     tiling->busy_areas++;
     tiling->busy_bytes += vmap_area_size(area);
     return !tiling->broken;
+}
+
+/* The next cached range, if it begins at the cursor. It is as free as a free one: nobody may find it. */
+static bool cover_with_cached(struct tiling *tiling, vaddr_t until)
+{
+    struct vmap_area *area = list_entry(tiling->cached.next, struct vmap_area, purge);
+    struct vmap_space *space = tiling->space;
+
+    if (list_empty(&tiling->cached) || area->va_start > tiling->cursor)
+        return false;
+    tiling->broken = check_range(space, area, "cached");
+    if (!tiling->broken && (area->va_start != tiling->cursor || area->va_end > until ||
+                            space->design->find(space, area->va_start) ||
+                            space->design->find(space, area->va_end - 1)))
+        tiling->broken = vmap_broken("V4: cached [%#lx, %#lx) overlaps another range",
+                                     area->va_start, area->va_end);
+    if (tiling->broken)
+        return false;
+    list_del(&area->purge);
+    tiling->cursor = area->va_end;
+    tiling->cached_areas++;
+    tiling->cached_bytes += vmap_area_size(area);
+    tiling->last_was_free = false;
+    return true;
 }
 
 /*
@@ -92,8 +131,16 @@ static bool visit_busy(void *ctx, const struct vmap_area *area)
 static bool cover_with_busy(struct tiling *tiling, vaddr_t until)
 {
     while (tiling->cursor < until) {
-        struct vmap_area *area = tiling->space->design->find(tiling->space, tiling->cursor);
+        const struct vmap_area *area = vmap_lazy_peek(&tiling->lazy);
 
+        if (cover_with_cached(tiling, until))
+            continue;
+        if (tiling->broken)
+            return false;
+        if (area && area->va_start == tiling->cursor)
+            vmap_lazy_take(&tiling->lazy);
+        else
+            area = tiling->space->design->find(tiling->space, tiling->cursor);
         if (!area) {
             tiling->broken =
                 vmap_broken("V4: %#lx is in no busy and in no free range", tiling->cursor);
@@ -138,8 +185,9 @@ static bool visit_free(void *ctx, const struct vmap_area *area)
 /*
  * V4 and V6.
  *   1. All busy areas: sound, ascending, disjoint, and found by find().
- *   2. All free ranges, with busy areas filling exactly what is between them and at both ends.
- *   3. Every busy area of step 1 was used in step 2: one more lies inside of a free range.
+ *   2. All free ranges, with busy and cached ones filling exactly what is between them and at both ends.
+ *   3. Every busy area of step 1 was used in step 2, and every cached one: one more lies inside of a free
+ *      range.
  */
 static const char *check_tiling(struct tiling *tiling)
 {
@@ -147,16 +195,22 @@ static const char *check_tiling(struct tiling *tiling)
     u64 busy_areas;
 
     tiling->cursor = space->start;
-    space->design->for_each(space, VMAP_BUSY, visit_busy, tiling);
+    vmap_for_each_locked(space, VMAP_BUSY, visit_busy, tiling);
     if (tiling->broken)
         return tiling->broken;
     busy_areas = tiling->busy_areas;
     tiling->cursor = space->start;
+    vmap_lazy_begin(&tiling->lazy, space);
+    list_init(&tiling->cached);
+    if (space->design->cached)
+        space->design->cached(space, &tiling->cached);
+    vmap_sort_by_address(&tiling->cached);
     space->design->for_each(space, VMAP_FREE, visit_free, tiling);
     if (tiling->broken || !cover_with_busy(tiling, space->end))
         return tiling->broken;
-    if (tiling->busy_areas != 0)
-        return vmap_broken("V4: %lu busy areas lie inside of free ranges", tiling->busy_areas);
+    if (tiling->busy_areas != 0 || !list_empty(&tiling->cached))
+        return vmap_broken("V4: %lu busy areas and %s cached ones lie inside of free ranges",
+                           tiling->busy_areas, list_empty(&tiling->cached) ? "no" : "some");
     tiling->busy_areas = busy_areas;
     return NULL;
 }
@@ -170,10 +224,15 @@ static const char *check_counters(const struct tiling *tiling)
         return vmap_broken("V4: counted %lu busy areas of %#lx bytes, there are %lu of %#lx",
                            stats->busy_areas, stats->busy_bytes, tiling->busy_areas,
                            tiling->busy_bytes);
-    if (stats->free_extents != tiling->free_extents || stats->free_bytes != tiling->free_bytes)
+    if (stats->free_extents != tiling->free_extents ||
+        stats->free_bytes != tiling->free_bytes + tiling->cached_bytes)
         return vmap_broken("V4: counted %lu free ranges of %#lx bytes, there are %lu of %#lx",
                            stats->free_extents, stats->free_bytes, tiling->free_extents,
-                           tiling->free_bytes);
+                           tiling->free_bytes + tiling->cached_bytes);
+    if (stats->cached_areas != tiling->cached_areas || stats->cached_bytes != tiling->cached_bytes)
+        return vmap_broken("V4: counted %lu cached ranges of %#lx bytes, there are %lu of %#lx",
+                           stats->cached_areas, stats->cached_bytes, tiling->cached_areas,
+                           tiling->cached_bytes);
     return NULL;
 }
 
@@ -331,7 +390,7 @@ struct vmap_oracle *vmap_model_new(struct vmap_space *space)
                                      vmap_oracle_default_ctx);
     if (!all.oracle)
         return NULL;
-    space->design->for_each(space, VMAP_BUSY, take_area, &all);
+    vmap_for_each_locked(space, VMAP_BUSY, take_area, &all);
     if (!all.error)
         return all.oracle;
     vmap_oracle_delete(all.oracle);

@@ -12,6 +12,7 @@
 #define MM_VMAP_FREE_AREAS_H
 
 #include "lib/errno.h"
+#include "lib/rbtree_augmented.h"
 #include "mm/vmap/freetree.h"
 
 /* Where the request lies inside the free range that it is carved from. */
@@ -22,22 +23,12 @@ enum fit_type {
     NE_FIT_TYPE, /* no edge: |.###.|   two parts remain, which costs one more descriptor */
 };
 
-/*
- * The size of va changed: bring subtree_max_size up to date from va to the root. An ancestor whose
- * value does not change ends it, because everything above was computed from that value.
- */
-static inline void augment_tree_propagate_from(struct vmap_area *va,
-                                               const struct rb_augment *augment)
+/* The size of va changed: bring subtree_max_size up to date from va towards the root (V3). */
+static __fused_in void augment_tree_propagate_from(struct vmap_area *va,
+                                                   const struct rb_augment *augment)
 {
-    if (!augment)
-        return;
-    for (struct rb_node *node = &va->rb_node; node; node = rb_parent(node)) {
-        u64 value = augment->compute(node);
-
-        if (augment->get(node) == value)
-            return;
-        augment->set(node, value);
-    }
+    if (augment)
+        rb_propagate(&va->rb_node, augment);
 }
 
 /* Enter a free range, beginning the descent at a node that is known to be near, or at the root. */
@@ -50,8 +41,8 @@ static inline void insert_vmap_area_augment(struct vmap_area *va, struct rb_node
     link_va(va, free, parent, link, augment);
 }
 
-static inline enum fit_type classify_va_fit_type(const struct vmap_area *va, vaddr_t start,
-                                                 u64 size)
+static __fused_in enum fit_type classify_va_fit_type(const struct vmap_area *va, vaddr_t start,
+                                                     u64 size)
 {
     bool left_edge = va->va_start == start;
     bool right_edge = va->va_end == start + size;
@@ -62,25 +53,29 @@ static inline enum fit_type classify_va_fit_type(const struct vmap_area *va, vad
 }
 
 /* Carve [start, start + size) out of the free range va. 0, or -ENOMEM with nothing changed. */
-static inline int adjust_va_to_fit_type(struct vmap_space *space, struct vmap_area *va,
-                                        vaddr_t start, u64 size, const struct rb_augment *augment)
+static __fused_in int adjust_va_to_fit_type(struct vmap_space *space, struct vmap_area *va,
+                                            vaddr_t start, u64 size,
+                                            const struct rb_augment *augment)
 {
     struct freetree *tree = space->state;
     struct vmap_area *left;
 
     switch (classify_va_fit_type(va, start, size)) {
     case FL_FIT_TYPE:
+        STEP(CARVE_FL, va->va_start, va->va_end, start, start + size);
         space->stats.fit_full++;
         space->stats.free_extents--;
         unlink_va(va, &tree->free, augment);
         vmap_node_free(space, va);
         break;
     case LE_FIT_TYPE:
+        STEP(CARVE_LE, va->va_start, va->va_end, start, start + size);
         space->stats.fit_left++;
         va->va_start += size;
         augment_tree_propagate_from(va, augment);
         break;
     case RE_FIT_TYPE:
+        STEP(CARVE_RE, va->va_start, va->va_end, start, start + size);
         space->stats.fit_right++;
         va->va_end = start;
         augment_tree_propagate_from(va, augment);
@@ -91,6 +86,7 @@ static inline int adjust_va_to_fit_type(struct vmap_space *space, struct vmap_ar
         left = vmap_node_alloc(space);
         if (!left)
             return -ENOMEM;
+        STEP(CARVE_NE, va->va_start, va->va_end, start, start + size);
         space->stats.fit_inner++;
         space->stats.free_extents++;
         left->va_start = va->va_start;
@@ -136,6 +132,10 @@ static inline void merge_or_add_vmap_area(struct vmap_space *space, struct vmap_
         return;
     }
     space->stats.merges += (u64)joins_prev + joins_next;
+    if (joins_prev)
+        STEP(MERGE_LEFT, prev->va_start, prev->va_end, va->va_start, va->va_end);
+    if (joins_next)
+        STEP(MERGE_RIGHT, next->va_start, next->va_end, va->va_start, va->va_end);
     if (joins_prev && joins_next) {
         space->stats.free_extents--;
         unlink_va(next, free, augment);
@@ -175,9 +175,9 @@ typedef struct vmap_area *free_areas_search(struct vmap_space *space, u64 size, 
  * 1. The descriptor of the busy area first: without it there is nothing to undo.
  * 2. Search. 3. Carve; the NE case may find no second descriptor. 4. Enter it as busy.
  */
-static inline int free_areas_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo,
-                                   vaddr_t hi, struct vmap_area **out, free_areas_search *search,
-                                   const struct rb_augment *augment)
+static __fused_in int free_areas_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo,
+                                       vaddr_t hi, struct vmap_area **out,
+                                       free_areas_search *search, const struct rb_augment *augment)
 {
     struct freetree *tree = space->state;
     struct vmap_area *busy = vmap_node_alloc(space);
@@ -201,12 +201,17 @@ static inline int free_areas_alloc(struct vmap_space *space, u64 size, u64 align
     return 0;
 }
 
+/* A freed area leaves the busy ones at once (since 5.4); while it is lazy, no structure holds it. */
+static inline void free_areas_retire(struct vmap_space *space, struct vmap_area *area)
+{
+    unlink_va(area, &((struct freetree *)space->state)->busy, NULL);
+}
+
 static inline void free_areas_free(struct vmap_space *space, struct vmap_area *area,
                                    const struct rb_augment *augment)
 {
-    struct freetree *tree = space->state;
-
-    unlink_va(area, &tree->busy, NULL);
+    if (area->kind == VMAP_BUSY)
+        free_areas_retire(space, area);
     merge_or_add_vmap_area(space, area, augment);
 }
 

@@ -45,15 +45,22 @@ static struct vmap_area *first_fit(struct vmap_space *space, u64 size, u64 align
     struct vmap_area *va, *match = NULL;
     u64 visited = 0;
 
+    STEP(SEARCH, size, align, lo, hi);
     list_for_each_entry(va, &tree->free.list, list) {
         visited++;
+        STEP(LOOK, va->va_start, va->va_end);
         if (vmap_fit(va->va_start, va->va_end, size, align, lo, hi, start)) {
+            STEP(TAKE, va->va_start, va->va_end, *start, size);
             match = va;
             break;
         }
-        if (va->va_end >= hi)
+        if (va->va_end >= hi) {
+            STEP(STOP, va->va_start, va->va_end);
             break;
+        }
     }
+    if (!match)
+        STEP(NO_ROOM, size);
     space->stats.visited = visited;
     return match;
 }
@@ -67,6 +74,11 @@ static int freelist_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t
                           struct vmap_area **out)
 {
     return free_areas_alloc(space, size, align, lo, hi, out, first_fit, NULL);
+}
+
+static void freelist_retire(struct vmap_space *space, struct vmap_area *area)
+{
+    free_areas_retire(space, area);
 }
 
 static void freelist_free(struct vmap_space *space, struct vmap_area *area)
@@ -93,11 +105,12 @@ const struct vmap_design vmap_freelist = {
     .name = "freelist",
     .since = "Linux RFC, October 2018",
     .origin = "first fit on a list of free ranges, paired with a plain rbtree (Rezki, RFC v1)",
-    .caps = VMAP_CAP_LOWEST_FIT | VMAP_CAP_FREE_TREE,
+    .caps = VMAP_CAP_LOWEST_FIT | VMAP_CAP_FREE_TREE | VMAP_CAP_JOINS_LAZY,
     .state_size = sizeof(struct freetree),
     .init = freelist_init,
     .fini = free_areas_fini,
     .alloc = freelist_alloc,
+    .retire = freelist_retire,
     .free = freelist_free,
     .find = free_areas_find,
     .for_each = free_areas_for_each,

@@ -8,6 +8,7 @@
  * and list agree), V2, V3 (subtree_max_size exact), V5 (free neighbours merged), V7 (lowest fit).
  * Read next: free_areas.h, carve and merge; space.c, which wraps it; freelist.c, its draft.
  */
+#include "lib/rbtree_augmented.h"
 #include "mm/vmap/free_areas.h"
 
 /*
@@ -46,11 +47,8 @@ static void set_subtree_max_size(struct rb_node *node, u64 value)
     to_va(node)->subtree_max_size = value;
 }
 
-const struct rb_augment freetree_augment = {
-    .compute = compute_subtree_max_size,
-    .get = get_subtree_max_size,
-    .set = set_subtree_max_size,
-};
+RB_DEFINE_AUGMENT(freetree_augment, compute_subtree_max_size, get_subtree_max_size,
+                  set_subtree_max_size);
 
 /* The next node above in address order whose left side has just been finished, or NULL. */
 static struct rb_node *climb(struct rb_node *node)
@@ -61,7 +59,17 @@ static struct rb_node *climb(struct rb_node *node)
         node = parent;
         parent = rb_parent(node);
     }
+    if (parent)
+        STEP(CLIMB, to_va(parent)->va_start);
     return parent;
+}
+
+/* Why the left side is not entered: word number ... of PRUNE_LEFT. */
+static inline u64 why_not_left(const struct rb_node *node, u64 size)
+{
+    if (!node->left)
+        return 0;
+    return get_subtree_max_size(node->left) < size ? 1 : 2;
 }
 
 /*
@@ -88,23 +96,39 @@ static struct vmap_area *find_vmap_lowest_match(struct vmap_space *space, u64 si
     bool left_is_done = false;
     u64 visited = 0;
 
+    STEP(SEARCH, size, align, lo, hi);
     while (node) {
         struct vmap_area *va = to_va(node);
 
         visited++;
+        STEP(VISIT, va->va_start, va->va_end, va->subtree_max_size);
         if (!left_is_done && get_subtree_max_size(node->left) >= size && lo < va->va_start) {
+            STEP(GO_LEFT, va->va_start, get_subtree_max_size(node->left));
             node = node->left;
             continue;
         }
+        if (!left_is_done)
+            STEP(PRUNE_LEFT, va->va_start, get_subtree_max_size(node->left),
+                 why_not_left(node, size));
         if (vmap_fit(va->va_start, va->va_end, size, align, lo, hi, start)) {
+            STEP(TAKE, va->va_start, va->va_end, *start, size);
             match = va;
             break;
         }
-        if (va->va_end >= hi)
+        STEP(NO_FIT, va->va_start, va->va_end, vmap_area_size(va) >= size);
+        if (va->va_end >= hi) {
+            STEP(STOP, va->va_start, va->va_end);
             break;
+        }
         left_is_done = get_subtree_max_size(node->right) < size;
+        if (left_is_done)
+            STEP(PRUNE_RIGHT, va->va_start, get_subtree_max_size(node->right), node->right != NULL);
+        else
+            STEP(GO_RIGHT, va->va_start, get_subtree_max_size(node->right));
         node = left_is_done ? climb(node) : node->right;
     }
+    if (!match)
+        STEP(NO_ROOM, size);
     space->stats.visited = visited;
     return match;
 }
@@ -114,11 +138,21 @@ static int freetree_init(struct vmap_space *space)
     return free_areas_init(space, &freetree_augment);
 }
 
-static int freetree_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
-                          struct vmap_area **out)
+int freetree_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                   struct vmap_area **out)
 {
     return free_areas_alloc(space, size, align, lo, hi, out, find_vmap_lowest_match,
                             &freetree_augment);
+}
+
+void freetree_retire(struct vmap_space *space, struct vmap_area *area)
+{
+    free_areas_retire(space, area);
+}
+
+struct vmap_area *freetree_find(struct vmap_space *space, vaddr_t addr)
+{
+    return free_areas_find(space, addr);
 }
 
 static void freetree_free(struct vmap_space *space, struct vmap_area *area)
@@ -145,13 +179,14 @@ const struct vmap_design vmap_freetree = {
     .name = "freetree",
     .since = "Linux 5.2, 2019",
     .origin = "free ranges in an rbtree augmented with subtree_max_size (Rezki, 68ad4a330433)",
-    .caps = VMAP_CAP_LOWEST_FIT | VMAP_CAP_AUGMENTED | VMAP_CAP_FREE_TREE,
+    .caps = VMAP_CAP_LOWEST_FIT | VMAP_CAP_AUGMENTED | VMAP_CAP_FREE_TREE | VMAP_CAP_JOINS_LAZY,
     .state_size = sizeof(struct freetree),
     .init = freetree_init,
     .fini = free_areas_fini,
     .alloc = freetree_alloc,
+    .retire = freetree_retire,
     .free = freetree_free,
-    .find = free_areas_find,
+    .find = freetree_find,
     .for_each = free_areas_for_each,
     .check = freetree_check,
     .shrink = freetree_shrink,

@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 #include "lib/failpoint.h"
 #include "mm/vmap/check.h"
+#include "mm/vmap/lazy.h"
 #include "mm/vmap/oracle.h"
 
 /* Kernel text lives in the top 2 GiB, so 31 bits tell it; caller_unpack() of mm/page.h undoes this. */
@@ -18,7 +19,7 @@ static inline u32 pack_caller(vaddr_t caller)
     return caller > -(2 * GIB) ? (u32)caller & 0x7fffffffU : 0;
 }
 
-struct vmap_area *vmap_node_alloc(struct vmap_space *space)
+__noinline struct vmap_area *vmap_node_alloc_slow(struct vmap_space *space)
 {
     struct vmap_area *area;
 
@@ -30,7 +31,7 @@ struct vmap_area *vmap_node_alloc(struct vmap_space *space)
     return area;
 }
 
-void vmap_node_free(struct vmap_space *space, struct vmap_area *area)
+__noinline void vmap_node_free_slow(struct vmap_space *space, struct vmap_area *area)
 {
     space->stats.nodes--;
     space->node_ops->free(space->node_ctx, area);
@@ -53,12 +54,27 @@ int vmap_space_init(struct vmap_space *space, const char *name, const struct vma
         .stats.free_bytes = end - start,
     };
     spin_init(&space->lock, name);
+    list_init(&space->lazy);
+    list_init(&space->purging);
     return design->init(space);
+}
+
+static void drop_spares(struct vmap_space *space)
+{
+    while (space->spare) {
+        struct vmap_area *area = space->spare;
+
+        space->spare = (struct vmap_area *)area->list.next;
+        space->spares--;
+        space->node_ops->free(space->node_ctx, area);
+    }
 }
 
 void vmap_space_fini(struct vmap_space *space)
 {
+    vmap_lazy_forget(space);
     space->design->fini(space);
+    drop_spares(space);
     if (space->oracle)
         vmap_oracle_delete(space->oracle);
     space->oracle = NULL;
@@ -66,80 +82,85 @@ void vmap_space_fini(struct vmap_space *space)
            space->stats.nodes);
 }
 
-/* Counters and checks around an alloc that the design has answered. */
-static void finish_alloc(struct vmap_space *space, struct vmap_operation *op,
-                         struct vmap_area *area, vaddr_t caller)
+static __noinline void verify_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo,
+                                    vaddr_t hi, int error, const struct vmap_area *area)
 {
-    struct vmap_stats *stats = &space->stats;
+    struct vmap_operation op = {
+        .what = VMAP_OP_ALLOC, .size = size, .align = align, .error = error};
 
-    space->operations++;
-    if (likely(!op->error)) {
-        area->vm = NULL;
-        area->caller = pack_caller(caller);
-        stats->allocs++;
-        stats->busy_areas++;
-        stats->busy_bytes += op->size;
-        stats->free_bytes -= op->size;
-        op->start = area->va_start;
-        op->end = area->va_end;
-    } else {
-        stats->failures++;
-    }
-    if (unlikely(space->check_level != VMAP_CHECK_OFF))
-        vmap_verify(space, op);
+    op.lo = max_u64(lo, space->start);
+    op.hi = min_u64(hi, space->end);
+    op.start = area ? area->va_start : 0;
+    op.end = area ? area->va_end : 0;
+    vmap_verify(space, &op);
 }
 
 int vmap_space_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
                      vaddr_t caller, struct vmap_area **out)
 {
-    struct vmap_operation op = {.what = VMAP_OP_ALLOC, .size = size, .align = align};
-    u64 flags;
+    vaddr_t from = max_u64(lo, space->start), to = min_u64(hi, space->end);
+    struct vmap_stats *stats = &space->stats;
+    int error = -ENOSPC;
 
     *out = NULL;
     if (unlikely(size == 0 || ((size | align | lo | hi) & ~PAGE_MASK) || !is_power_of_two(align) ||
                  lo >= hi))
         return -EINVAL;
-    op.lo = max_u64(lo, space->start);
-    op.hi = min_u64(hi, space->end);
-    flags = spin_lock_irqsave(&space->lock);
-    if (likely(op.lo < op.hi && size <= op.hi - op.lo))
-        op.error = space->design->alloc(space, size, align, op.lo, op.hi, out);
-    else
-        op.error = -ENOSPC;
-    finish_alloc(space, &op, *out, caller);
+    if (unlikely(space->design->prepare))
+        space->design->prepare(space);
+    u64 flags = spin_lock_irqsave(&space->lock);
+    space->operations++;
+    if (likely(from < to && size <= to - from))
+        error = VMAP_CALL(space, alloc, space, size, align, from, to, out);
+    if (likely(!error)) {
+        (*out)->vm = NULL;
+        (*out)->caller = pack_caller(caller);
+        stats->allocs++;
+        stats->busy_areas++;
+        stats->busy_bytes += size;
+        stats->free_bytes -= size;
+    } else {
+        stats->failures++;
+    }
+    if (unlikely(space->check_level != VMAP_CHECK_OFF))
+        verify_alloc(space, size, align, lo, hi, error, *out);
     spin_unlock_irqrestore(&space->lock, flags);
-    return op.error;
+    return error;
 }
 
 void vmap_space_retire(struct vmap_space *space, struct vmap_area *area)
 {
     u64 flags = spin_lock_irqsave(&space->lock);
 
-    ASSERT(area->kind == VMAP_BUSY, "retire of [%#lx, %#lx), which is of kind %u", area->va_start,
-           area->va_end, area->kind);
-    area->kind = VMAP_LAZY;
-    area->vm = NULL;
+    vmap_retire_alone(space, area);
     spin_unlock_irqrestore(&space->lock, flags);
 }
 
-void vmap_space_free(struct vmap_space *space, struct vmap_area *area)
+void vmap_free_locked(struct vmap_space *space, struct vmap_area *area)
 {
-    struct vmap_operation op = {.what = VMAP_OP_FREE};
-    u64 flags = spin_lock_irqsave(&space->lock), size = vmap_area_size(area);
+    struct vmap_operation op = {.what = VMAP_OP_FREE, .start = area->va_start, .end = area->va_end};
 
     ASSERT(area->kind == VMAP_BUSY || area->kind == VMAP_LAZY,
            "free of [%#lx, %#lx), which is of kind %u: freed twice?", area->va_start, area->va_end,
            area->kind);
-    op.start = area->va_start;
-    op.end = area->va_end;
+    if (area->kind == VMAP_LAZY)
+        list_del(&area->purge);
+    EVENT(space, FREE, area->va_start, area->va_end);
     space->design->free(space, area);
     space->operations++;
     space->stats.frees++;
     space->stats.busy_areas--;
-    space->stats.busy_bytes -= size;
-    space->stats.free_bytes += size;
+    space->stats.busy_bytes -= op.end - op.start;
+    space->stats.free_bytes += op.end - op.start;
     if (unlikely(space->check_level != VMAP_CHECK_OFF))
         vmap_verify(space, &op);
+}
+
+void vmap_space_free(struct vmap_space *space, struct vmap_area *area)
+{
+    u64 flags = spin_lock_irqsave(&space->lock);
+
+    vmap_free_locked(space, area);
     spin_unlock_irqrestore(&space->lock, flags);
 }
 
@@ -195,12 +216,22 @@ int vmap_space_resize(struct vmap_space *space, struct vmap_area *area, vaddr_t 
     return error;
 }
 
+void vmap_space_drain(struct vmap_space *space)
+{
+    u64 flags = spin_lock_irqsave(&space->lock);
+
+    if (space->design->drain)
+        space->design->drain(space);
+    drop_spares(space);
+    spin_unlock_irqrestore(&space->lock, flags);
+}
+
 void vmap_space_for_each(struct vmap_space *space, enum vmap_kind kind,
                          bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx)
 {
     u64 flags = spin_lock_irqsave(&space->lock);
 
-    space->design->for_each(space, kind, visit, ctx);
+    vmap_for_each_locked(space, kind, visit, ctx);
     spin_unlock_irqrestore(&space->lock, flags);
 }
 

@@ -13,6 +13,7 @@
 
 #include "lib/avl.h"
 #include "lib/bits.h"
+#include "lib/failpoint.h"
 #include "lib/hash.h"
 #include "lib/list.h"
 #include "lib/rbtree.h"
@@ -43,10 +44,11 @@ struct vmap_area {
         u64 subtree_max_size; /* FREE: largest free size in the subtree below (V3) */
         struct vm_struct *vm; /* BUSY: who uses it; NULL for vm_map_ram and bare reservations */
     };
-    u32 kind;   /* enum vmap_kind */
+    u16 kind;   /* enum vmap_kind */
+    u16 node;   /* nodes: 1 + the node whose pool it returns to; 0: none */
     u32 caller; /* packed: who allocated (see mm/page.h caller_pack()) */
     union {
-        struct list_head purge;     /* LAZY: on the flush queue */
+        struct list_head purge;     /* LAZY: on space->lazy or space->purging */
         struct hash_node hash_node; /* FREE, avlhash: among those of its size */
     };
 };
@@ -64,9 +66,11 @@ struct vmap_node_ops {
 
 struct vmap_stats {
     u64 busy_areas, free_extents; /* current */
-    u64 busy_bytes, free_bytes;   /* current; busy includes lazy */
-    u64 largest_free;             /* bytes */
-    u64 nodes;                    /* descriptors allocated now */
+    u64 busy_bytes, free_bytes;   /* current; busy includes lazy, free includes cached */
+    u64 cached_areas;             /* ready-made ranges that the design holds back (VMAP_CACHED) */
+    u64 cached_bytes;
+    u64 largest_free; /* bytes */
+    u64 nodes;        /* descriptors allocated now */
     u64 metadata_bytes;
     u64 visited;                                  /* nodes looked at by the last alloc */
     u64 allocs, frees, failures;                  /* since init */
@@ -75,10 +79,11 @@ struct vmap_stats {
 };
 
 /* Capabilities: which laws a design promises. */
-#define VMAP_CAP_LOWEST_FIT 1u /* V7: always the lowest address that fits */
-#define VMAP_CAP_AUGMENTED 2u  /* V3 applies */
-#define VMAP_CAP_FREE_TREE 4u  /* has a tree of free ranges: vmap_design.free_root() */
-#define VMAP_CAP_GIVES_UP 8u   /* may answer -ENOSPC although there is room */
+#define VMAP_CAP_LOWEST_FIT 1u  /* V7: always the lowest address that fits */
+#define VMAP_CAP_AUGMENTED 2u   /* V3 applies */
+#define VMAP_CAP_FREE_TREE 4u   /* has a tree of free ranges: vmap_design.free_root() */
+#define VMAP_CAP_GIVES_UP 8u    /* may answer -ENOSPC although there is room */
+#define VMAP_CAP_JOINS_LAZY 16u /* neighbours that wait for their flush may do so as one range */
 
 struct vmap_design {
     const char *name;   /* "freetree": the vmap= option */
@@ -93,6 +98,9 @@ struct vmap_design {
     int (*init)(struct vmap_space *space);
     /* Give every descriptor back. */
     void (*fini)(struct vmap_space *space);
+    /* About to alloc(), the lock not held yet: get ready what must not be asked for under it. May be NULL,
+     * as in the default design, where the question costs two instructions. */
+    void (*prepare)(struct vmap_space *space);
     /*
      * Find, reserve and describe a range: *out->kind == VMAP_BUSY, in the busy structures. size > 0,
      * align a power of two >= PAGE_SIZE, lo < hi inside the space: the wrapper has checked these.
@@ -100,11 +108,14 @@ struct vmap_design {
      */
     int (*alloc)(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
                  struct vmap_area **out);
-    /* Return a BUSY or LAZY area; merges with free neighbours at once; never fails. */
+    /* BUSY -> LAZY (the kind is set already): out of the structures that find() looks at. NULL: the
+     * design keeps lazily freed areas among the busy ones, as Linux did from 2.6.28 to 5.3. */
+    void (*retire)(struct vmap_space *space, struct vmap_area *area);
+    /* Return a BUSY or LAZY area; never fails. Merges with free neighbours at once, or is CACHED. */
     void (*free)(struct vmap_space *space, struct vmap_area *area);
-    /* The BUSY or LAZY area that contains addr, or NULL. */
+    /* The BUSY area that contains addr (without retire(): or LAZY), or NULL. */
     struct vmap_area *(*find)(struct vmap_space *space, vaddr_t addr);
-    /* Ascending visit of one kind (LAZY areas count as BUSY here: they carry their kind). */
+    /* Ascending visit of one kind. Without retire(), BUSY includes LAZY ones: they carry their kind. */
     void (*for_each)(struct vmap_space *space, enum vmap_kind kind,
                      bool (*visit)(void *ctx, const struct vmap_area *area), void *ctx);
     /* Structure-specific invariants (V1, V2, V3, V5): NULL or a sentence. V4, V6 are generic. */
@@ -114,8 +125,13 @@ struct vmap_design {
     int (*shrink)(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
     /* Grow a BUSY area to new_end if the range behind it is free. 0, -ENOSPC. May be NULL. */
     int (*grow)(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
-    /* Give cached ranges back to the free structures. May be NULL. */
+    /* Give back what is held in reserve: CACHED ranges to the free structures, descriptors to where they
+     * come from. May be NULL. */
     void (*drain)(struct vmap_space *space);
+    /* A purge begins: what is LAZY will come back through free(). May be NULL. */
+    void (*purge)(struct vmap_space *space);
+    /* Chain every CACHED area to the list by area->purge, in any order. NULL: the design has none. */
+    void (*cached)(struct vmap_space *space, struct list_head *out);
     /* Root of the tree of free areas for `vmap tree`; the function is always there, and answers
      * NULL when the design has no such tree. */
     struct rb_root *(*free_root)(struct vmap_space *space);
@@ -124,8 +140,30 @@ struct vmap_design {
 };
 
 extern const struct vmap_design vmap_freetree, vmap_freelist, vmap_busytree, vmap_busytree28,
-    vmap_avlhash, vmap_vmlist;
+    vmap_avlhash, vmap_vmlist, vmap_nodes, vmap_freetree52, vmap_freetree53, vmap_freetree517;
+/* The same, compiled for the event log (mm/vmap/traced.h). */
+extern const struct vmap_design vmap_freetree_traced, vmap_freelist_traced, vmap_busytree_traced,
+    vmap_busytree28_traced, vmap_avlhash_traced, vmap_avlhash_pure_traced,
+    vmap_avlhash_split_traced, vmap_vmlist_traced, vmap_nodes_traced, vmap_freetree52_traced,
+    vmap_freetree53_traced, vmap_freetree517_traced;
+int freetree_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t lo, vaddr_t hi,
+                   struct vmap_area **out);
+void freetree_retire(struct vmap_space *space, struct vmap_area *area);
+struct vmap_area *freetree_find(struct vmap_space *space, vaddr_t addr);
+/*
+ * An operation of the space's design. Where mm/ is compiled as one program the default design is asked by
+ * name, so that it becomes part of its callers; the comparison costs two instructions.
+ */
+#ifdef FUSED
+#define VMAP_CALL(space, op, ...)                                                                  \
+    (likely((space)->design == &vmap_freetree) ? freetree_##op(__VA_ARGS__)                        \
+                                               : (space)->design->op(__VA_ARGS__))
+#else
+#define VMAP_CALL(space, op, ...) (space)->design->op(__VA_ARGS__)
+#endif
 extern const struct vmap_design *const vmap_designs[]; /* NULL-terminated, the default first */
+/* ... and those that differ from one of these in a detail: found by name, but in no table of figures. */
+extern const struct vmap_design *const vmap_variants[];
 const struct vmap_design *vmap_design_find(const char *name); /* NULL: no such design */
 
 enum vmap_check_level {
@@ -144,6 +182,9 @@ struct vmap_space {
     void *state; /* the design's own */
     const struct vmap_node_ops *node_ops;
     void *node_ctx;
+    struct vmap_area *spare;        /* descriptors kept at hand, chained by list.next ... */
+    u32 spares, spare_max;          /* ... how many, and at most; 0, as after init: none are kept */
+    struct list_head lazy, purging; /* area->purge: waiting for a flush / being flushed, lazy.h */
     struct vmap_stats stats;
     enum vmap_check_level check_level;
     u64 operations;             /* allocs and frees: the operation number that checks cite */
@@ -174,6 +215,8 @@ void vmap_space_retire(struct vmap_space *space, struct vmap_area *area);
 
 /* BUSY or LAZY -> free. The range must be TLB-clean (P3). Never fails. Takes the lock. */
 void vmap_space_free(struct vmap_space *space, struct vmap_area *area);
+/* The same under the lock. */
+void vmap_free_locked(struct vmap_space *space, struct vmap_area *area);
 
 /* The BUSY area that contains addr (interior allowed), or NULL. Takes the lock. */
 struct vmap_area *vmap_space_find(struct vmap_space *space, vaddr_t addr);
@@ -181,6 +224,10 @@ struct vmap_area *vmap_space_find(struct vmap_space *space, vaddr_t addr);
 /* Shrink / grow a BUSY area in place, see the design operations; -ENOSYS when the design cannot;
  * -EINVAL new_end unaligned, not above the area's start, or outside of the space. Takes the lock. */
 int vmap_space_resize(struct vmap_space *space, struct vmap_area *area, vaddr_t new_end);
+
+/* CACHED ranges become free ones, and merge; descriptors in reserve and spare ones go back to where they
+ * come from. Takes the lock. */
+void vmap_space_drain(struct vmap_space *space);
 
 /* BUSY (LAZY ones included), FREE or CACHED ranges in ascending order, under the lock: the visitor
  * must not sleep nor call back into the space; it returns false to stop. */
@@ -197,12 +244,43 @@ const char *vmap_space_check(struct vmap_space *space);
  * of memory later. */
 int vmap_space_set_check(struct vmap_space *space, enum vmap_check_level level);
 
+/* From now on the space runs the second compilation of its design, which tells its steps to the event
+ * log (mm/vmap/traced.h), or the plain one again. Takes the lock. */
+void vmap_space_set_traced(struct vmap_space *space, bool on);
+
 /* Counters with largest_free and metadata_bytes computed now. Takes the lock. */
 struct vmap_stats vmap_space_stats(struct vmap_space *space);
 
-/* For designs: descriptors, counted in space->stats.nodes; NULL when none (FAIL_NODE armed too). */
-struct vmap_area *vmap_node_alloc(struct vmap_space *space);
-void vmap_node_free(struct vmap_space *space, struct vmap_area *area);
+/*
+ * For designs: descriptors, counted in space->stats.nodes; NULL when none (FAIL_NODE armed too). Spare
+ * ones first: the lock is held anyhow, so one costs 5 instructions where the slab takes 110 and 130.
+ */
+struct vmap_area *vmap_node_alloc_slow(struct vmap_space *space);
+void vmap_node_free_slow(struct vmap_space *space, struct vmap_area *area);
+
+static inline struct vmap_area *vmap_node_alloc(struct vmap_space *space)
+{
+    struct vmap_area *area = space->spare;
+
+    if (unlikely(!area || fail_armed))
+        return vmap_node_alloc_slow(space);
+    space->spare = (struct vmap_area *)area->list.next;
+    space->spares--;
+    space->stats.nodes++;
+    return area;
+}
+
+static inline void vmap_node_free(struct vmap_space *space, struct vmap_area *area)
+{
+    if (unlikely(space->spares >= space->spare_max)) {
+        vmap_node_free_slow(space, area);
+        return;
+    }
+    area->list.next = (struct list_head *)space->spare;
+    space->spare = area;
+    space->spares++;
+    space->stats.nodes--;
+}
 
 /* The one rule of a fit: the lowest aligned start in [max(area start, lo), min(area end, hi)) that
  * holds size bytes; false when there is none. Overflow-safe. Inline: the heart of every search. */

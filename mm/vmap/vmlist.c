@@ -54,16 +54,20 @@ static struct list_head *find_gap(struct vmap_space *space, u64 size, u64 align,
     vaddr_t gap = space->start;
     u64 visited = 0;
 
+    STEP(SEARCH, size, align, lo, hi);
     do {
         pos = pos->next;
         visited++;
+        STEP(LOOK, gap, gap_end(space, areas, pos));
         if (vmap_fit(gap, gap_end(space, areas, pos), size, align, lo, hi, start)) {
+            STEP(TAKE, gap, gap_end(space, areas, pos), *start, size);
             space->stats.visited = visited;
             return pos;
         }
         if (pos != areas)
             gap = to_area(pos)->va_end;
     } while (pos != areas && gap < hi);
+    STEP(NO_ROOM, size);
     space->stats.visited = visited;
     return NULL;
 }
@@ -87,6 +91,8 @@ static int vmlist_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t l
     area->va_start = start;
     area->va_end = start + size;
     area->kind = VMAP_BUSY;
+    STEP(LINK, start, start + size, pos->prev == areas_of(space) ? 0 : to_area(pos->prev)->va_start,
+         1);
     list_add_tail(&area->list, pos);
     *out = area;
     return 0;
@@ -95,6 +101,7 @@ static int vmlist_alloc(struct vmap_space *space, u64 size, u64 align, vaddr_t l
 /* Taking the area out is all: the gaps on its two sides are one gap then. */
 static void vmlist_free(struct vmap_space *space, struct vmap_area *area)
 {
+    STEP(UNLINK, area->va_start, area->va_end, 0, 1);
     gap_count_give(space, areas_of(space), area);
     list_del(&area->list);
     vmap_node_free(space, area);

@@ -5,7 +5,7 @@
 
 HOST_CC       ?= $(if $(LLVM),clang,gcc)
 HOST_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=all
-HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -fno-omit-frame-pointer -fno-common \
+HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -DEVENTS=1 -fno-omit-frame-pointer -fno-common \
     -fno-strict-aliasing -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wold-style-definition -Wvla -Wpointer-arith -Wundef -Wno-unused-parameter \
     -Wno-format-truncation -Wno-maybe-uninitialized -Wno-unknown-warning-option \

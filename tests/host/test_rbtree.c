@@ -9,7 +9,7 @@
 #include "tests/host/harness.h"
 
 #include "lib/bits.h"
-#include "lib/rbtree.h"
+#include "lib/rbtree_augmented.h"
 #include "lib/rng.h"
 #include "tests/host/rbtree_shapes.h"
 
@@ -55,8 +55,8 @@ static u64 compute_max(const struct rb_node *node)
     return max_u64(item_of(node)->weight, max_u64(stored(node->left), stored(node->right)));
 }
 
-static const struct rb_augment sum_augment = {compute_sum, get_value, set_value};
-static const struct rb_augment max_augment = {compute_max, get_value, set_value};
+RB_DEFINE_AUGMENT(sum_augment, compute_sum, get_value, set_value);
+RB_DEFINE_AUGMENT(max_augment, compute_max, get_value, set_value);
 
 /* ---- the independent checker ---------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "tests/host/harness.h"
 
 #include "lib/bits.h"
-#include "lib/rbtree.h"
+#include "lib/rbtree_augmented.h"
 #include "tests/host/rbtree_shapes.h"
 
 #define NODES 8
@@ -42,7 +42,7 @@ static void set_value(struct rb_node *node, u64 value)
     rb_entry(node, struct item, rb)->value = value;
 }
 
-static const struct rb_augment augment = {compute, get_value, set_value};
+RB_DEFINE_AUGMENT(augment, compute, get_value, set_value);
 
 static void fill_values(struct rb_node *node)
 {

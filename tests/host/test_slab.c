@@ -136,7 +136,7 @@ static void cache_life(u64 seed, u32 size, bool poison)
         if (op % 64 == 0)
             check();
         assert_true(cache.empty_slabs <= SLAB_KEEP_EMPTY);
-        assert_int_equal(cache.in_use, count);
+        assert_int_equal(kmem_cache_in_use(&cache), count);
     }
     if (count)
         assert_int_equal(kmem_cache_destroy(&cache), -EBUSY);
@@ -333,6 +333,36 @@ static void test_destroyed_link_costs_the_chain_only(void **state)
     list_del(&cache.link);
 }
 
+/* Freed objects wait on this CPU's magazine first: a write after the free, to either word, is noticed. */
+static void test_magazine_notices_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        u64 offset;
+        const char *report;
+    } damages[] = {{0, "modified at +0 (0x41)"}, {8, "modified at +8 (0x41)"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+        make_cache(64, 0);
+        cache.poison = false;
+        u8 *a = kmem_cache_alloc(&cache, 0), *b = kmem_cache_alloc(&cache, 0);
+        kmem_cache_free(&cache, b);
+        kmem_cache_free(&cache, a);
+        assert_int_equal(kmem_cache_in_use(&cache), 0);
+        assert_ptr_equal(kmem_cache_alloc(&cache, 0), a);
+        assert_ptr_equal(kmem_cache_alloc(&cache, 0), b);
+        kmem_cache_free(&cache, a);
+        kmem_cache_free(&cache, b);
+        memset(b + damages[i].offset, 0x41, 8);
+        u8 *other = kmem_cache_alloc(&cache, 0);
+        expect_report(damages[i].report);
+        assert_true(other && other != a && other != b);
+        check();
+        kmem_cache_free(&cache, other);
+        list_del(&cache.link);
+    }
+}
+
 /* ---- too little memory -------------------------------------------------------------------------------------- */
 
 static void fail_every(enum fail_site site, bool forever)
@@ -401,6 +431,7 @@ int main(void)
         host_test(test_kfree_that_is_refused),
         host_test(test_use_after_free_is_noticed),
         host_test(test_destroyed_link_costs_the_chain_only),
+        host_test(test_magazine_notices_damage),
         host_test(test_every_failure),
         host_test(test_exhaustion),
     };

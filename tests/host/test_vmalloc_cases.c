@@ -725,9 +725,10 @@ static void planted_damage_is_named(void **state)
     *walk.entry[0] = good + PAGE_SIZE; /* somebody else's frame */
     expect_broken("the area says");
     *walk.entry[0] = good;
+    u8 page_state = vm->pages[1]->state;
     vm->pages[1]->state = PAGE_FREE_TAIL;
     expect_broken("which is inside a free block");
-    vm->pages[1]->state = PAGE_USED;
+    vm->pages[1]->state = page_state;
     walk.entry[0][2] = good; /* the guard page */
     expect_broken("the guard page of area");
     walk.entry[0][2] = 0;

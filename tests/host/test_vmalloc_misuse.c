@@ -26,7 +26,8 @@ static u64 objects_copy, translations_copy;
 
 static void add_objects(struct kmem_cache *cache, void *sum)
 {
-    *(u64 *)sum = *(u64 *)sum * 31 + cache->in_use + cache->slabs + cache->allocs + cache->frees;
+    *(u64 *)sum =
+        *(u64 *)sum * 31 + kmem_cache_in_use(cache) + cache->slabs + cache->allocs + cache->frees;
 }
 
 static u64 slab_objects(void)

@@ -166,7 +166,8 @@ static void own_frames(struct owned *o, u64 from_page, u32 slot, bool zero)
         if (!mmu_walk(kernel_pagetable.root, at, &seen))
             wrong("P1: page %lu of the new area %#lx is not mapped", i, o->start);
         pfn_t pfn = seen.physical >> PAGE_SHIFT;
-        if (pfn >= host_memory_size() >> PAGE_SHIFT || pfn_to_page(pfn)->state != PAGE_USED)
+        if (pfn >= host_memory_size() >> PAGE_SHIFT ||
+            !buddy_block_head(&kernel_buddy, pfn_to_page(pfn)))
             wrong("P1: %#lx maps pfn %#lx, which is not an allocated page", at, pfn);
         if (frame_owner[pfn] != UNUSED)
             wrong("P1: %#lx maps pfn %#lx, which slot %u owns", at, pfn, frame_owner[pfn]);
@@ -196,7 +197,7 @@ static u64 array_pages(u64 count)
 
 static void expect_counts(void)
 {
-    u64 vmalloc_pages = 0, other = POOL_PAGES, vm_structs = 0;
+    u64 vmalloc_pages = 0, other = POOL_PAGES;
 
     for (u32 i = 0; i < SLOTS; i++) {
         const struct owned *o = &slots[i];
@@ -205,7 +206,6 @@ static void expect_counts(void)
             continue;
         vmalloc_pages += o->kind == VMALLOC || o->kind == HUGE ? o->pages : 0;
         other += o->array_pages + (o->kind == PUT ? o->pages : 0);
-        vm_structs += has_vm(o);
     }
     if (kernel_vmalloc.nr_pages != vmalloc_pages ||
         buddy_use_pages(&kernel_buddy, PAGE_USE_VMALLOC) != vmalloc_pages)
@@ -217,11 +217,11 @@ static void expect_counts(void)
     if (buddy_use_pages(&kernel_buddy, PAGE_USE_TABLE) != kernel_pagetable.tables)
         wrong("B3: %lu table pages, %lu tables", buddy_use_pages(&kernel_buddy, PAGE_USE_TABLE),
               kernel_pagetable.tables);
-    if (kernel_vmalloc.vm_cache.in_use != vm_structs)
-        wrong("%lu vm_structs in use, must be %lu", kernel_vmalloc.vm_cache.in_use, vm_structs);
-    if (kernel_vmalloc.area_cache.in_use != kernel_vmalloc.space.stats.nodes)
-        wrong("%lu descriptors in use, the space has %lu", kernel_vmalloc.area_cache.in_use,
-              kernel_vmalloc.space.stats.nodes);
+    if (kmem_cache_in_use(&kernel_vmalloc.area_cache) !=
+        kernel_vmalloc.space.stats.nodes + kernel_vmalloc.space.spares)
+        wrong("%lu descriptors in use, the space has %lu and %u to spare",
+              kmem_cache_in_use(&kernel_vmalloc.area_cache), kernel_vmalloc.space.stats.nodes,
+              kernel_vmalloc.space.spares);
     if (host_locks_held())
         wrong("%u locks held", host_locks_held());
     if (host_take_reports())

@@ -188,6 +188,11 @@ static void exact_or_larger(void **unused)
     assert_int_equal(page_of_alloc(1, 1), 8);
     assert_int_equal(page_of_alloc(1, 1), 11);
     must_close();
+
+    open_example(&vmap_avlhash_split);
+    free_page_range(5); /* [2,9), 7 pages: another bucket than that of 2 and 3 */
+    assert_int_equal(page_of_alloc(2, 1), 2);
+    must_close();
 }
 
 /* Two sizes may share a bucket; a hit is exact all the same. */

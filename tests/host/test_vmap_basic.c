@@ -7,6 +7,7 @@
 
 #include "mm/vmap/oracle.h"
 #include "tests/shared/vmap_cases.c"
+#include "tests/shared/vmap_differential.c"
 
 static void *host_alloc(u64 size)
 {
@@ -58,6 +59,15 @@ static const char *random_runs(const struct vmap_design *design)
     for (u64 seed = 1; seed <= 10 && !answer; seed++)
         answer = vmap_case_random(design, seed, 2000);
     return answer;
+}
+
+static void all_designs_agree(void **state)
+{
+    for (u64 seed = 1; seed <= 4; seed++) {
+        const char *answer = vmap_differential(seed, 5000);
+        if (answer)
+            fail_msg("%s", answer);
+    }
 }
 
 static void random_against_the_oracle(void **state)
@@ -338,6 +348,7 @@ int main(void)
 #define HOST_TEST(name) host_test(name),
     const struct CMUnitTest tests[] = {
         VMAP_CASES(HOST_TEST) host_test(random_against_the_oracle),
+        host_test(all_designs_agree),
         host_test(free_of_a_free_area),
         host_test(retire_twice),
         host_test(lost_descriptor),

@@ -7,6 +7,8 @@
 #include "tests/host/harness.h"
 
 #include "lib/bits.h"
+#include "lib/errno.h"
+#include "mm/vmap/lazy.h"
 #include "mm/vmap/vmap.h"
 
 #define BASE 0x40000000UL
@@ -16,13 +18,18 @@ static void *space_state;
 static struct vmap_area *areas[4096];
 static unsigned area_count;
 
+static unsigned asked_under_lock, descriptors;
+
 static void *node_alloc(void *ctx)
 {
+    asked_under_lock += host_locks_held() != 0;
+    descriptors++;
     return malloc(sizeof(struct vmap_area));
 }
 
 static void node_free(void *ctx, void *node)
 {
+    descriptors--;
     free(node);
 }
 
@@ -41,6 +48,7 @@ static void close_space(void)
 {
     assert_null(vmap_space_check(&space));
     vmap_space_fini(&space);
+    assert_int_equal(descriptors, 0); /* those in reserve, too */
     free(space_state);
 }
 
@@ -190,13 +198,87 @@ static void hint_lost_between_sizes(void **unused)
     }
 }
 
+/*
+ * Four pages aligned to four, and the only hole that will do is just that, [8,12), below a root of one page.
+ * 5.2 and 5.3 look for seven pages and never get there; 5.17 does so unless the window is exactly the size.
+ */
+static void exact_hole(void **unused)
+{
+    static const struct {
+        const struct vmap_design *design;
+        int exact_window, wider_window;
+    } expected[] = {
+        {&vmap_freetree52, -ENOSPC, -ENOSPC},
+        {&vmap_freetree53, -ENOSPC, -ENOSPC},
+        {&vmap_freetree517, 0, -ENOSPC},
+        {&vmap_freetree, 0, 0},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++)
+        for (u64 wider = 0; wider < 2; wider++) {
+            vaddr_t lo = BASE + 8 * PAGE_SIZE;
+            struct vmap_area *area;
+
+            open_space(expected[i].design, 16);
+            take_at(0, 16);
+            assert_int_equal(vmap_space_resize(&space, areas[0], BASE + PAGE_SIZE), 0);
+            take_at(4, 1);
+            take_at(2, 2);
+            take_at(6, 2);
+            take_at(12, 4); /* free: [1,2) [5,6) [8,12) */
+            assert_int_equal(vmap_space_alloc(&space, 4 * PAGE_SIZE, 4 * PAGE_SIZE, lo,
+                                              lo + (4 + wider) * PAGE_SIZE, 0, &area),
+                             wider ? expected[i].wider_window : expected[i].exact_window);
+            close_space();
+        }
+}
+
+/* From the middle of a hole: the second descriptor is asked for under the lock in 5.2, before it since 5.3. */
+static void preload(void **unused)
+{
+    static const struct {
+        const struct vmap_design *design;
+        unsigned under_lock;
+    } expected[] = {{&vmap_freetree52, 1}, {&vmap_freetree53, 0}, {&vmap_freetree517, 0}};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(expected); i++) {
+        open_space(expected[i].design, 16);
+        asked_under_lock = 0;
+        take_at(4, 2);
+        assert_int_equal(space.stats.fit_inner, 1);
+        assert_int_equal(asked_under_lock, expected[i].under_lock);
+        assert_int_equal(
+            vmap_space_alloc(&space, 17 * PAGE_SIZE, PAGE_SIZE, BASE, space.end, 0, &areas[1]),
+            -ENOSPC); /* larger than the space: what is in reserve stays there */
+        close_space();
+    }
+}
+
+/* Each purge gives a quarter of every pool to the free tree before it fills them. */
+static void decay(void **unused)
+{
+    vaddr_t start, end;
+
+    open_space(&vmap_nodes, 64);
+    for (unsigned i = 0; i < 8; i++)
+        take(2);
+    for (unsigned i = 0; i < 8; i++)
+        vmap_space_retire(&space, areas[i]);
+    assert_true(vmap_purge_begin(&space, &start, &end));
+    assert_int_equal(vmap_purge_some(&space, 100), 8);
+    assert_int_equal(space.stats.cached_areas, 8);
+    assert_false(vmap_purge_begin(&space, &start, &end));
+    assert_int_equal(space.stats.cached_areas, 6);
+    close_space();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        host_test(drawings),
-        host_test(hint),
-        host_test(growth),
-        host_test(hint_lost_between_sizes),
+        host_test(drawings),   host_test(hint),
+        host_test(growth),     host_test(hint_lost_between_sizes),
+        host_test(exact_hole), host_test(preload),
+        host_test(decay),
     };
 
     return cmocka_run_group_tests_name("vmap_history", tests, NULL, NULL);

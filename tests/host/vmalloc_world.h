@@ -37,7 +37,7 @@ int world_teardown(void **state);
 struct world_counts {
     u64 used_pages, tables, vmalloc_pages; /* used_pages: without those of slabs */
     u64 areas, nodes, free_extents, lazy_pages, busy_bytes;
-    u64 vm_structs, slab_objects, blocks;
+    u64 slab_objects, blocks;
 };
 
 /* Bring everything lazy or cached home, as mm_quiesce() does in the kernel, then count. */

@@ -27,7 +27,7 @@ static const char *in_the_lab(u32 size, const char *(*body)(void))
     err = kmem_cache_destroy(&lab);
     if (result)
         return result;
-    KEXPECT(err == 0, "%lu objects of %u bytes left", lab.in_use, size);
+    KEXPECT(err == 0, "%lu objects of %u bytes left", kmem_cache_in_use(&lab), size);
     return NULL;
 }
 
@@ -70,8 +70,8 @@ static const char *random_life(void)
             KEXPECT(!kmem_cache_check(&lab), "seed %#lx, operation %u: %s", seed, op,
                     kmem_cache_check(&lab));
     }
-    KEXPECT(lab.in_use == 0 && lab.empty_slabs <= SLAB_KEEP_EMPTY, "%lu in use, %u empty slabs",
-            lab.in_use, lab.empty_slabs);
+    KEXPECT(kmem_cache_in_use(&lab) == 0 && lab.empty_slabs <= SLAB_KEEP_EMPTY,
+            "%lu in use, %u empty slabs", kmem_cache_in_use(&lab), lab.empty_slabs);
     return NULL;
 }
 
@@ -98,7 +98,7 @@ static const char *misuse(void)
     kmem_cache_free(&lab, b);
     kmem_cache_free(&lab, a);
     kmem_cache_free(&lab, NULL);
-    KEXPECT(lab.in_use == 0, "%lu objects in use", lab.in_use);
+    KEXPECT(kmem_cache_in_use(&lab) == 0, "%lu objects in use", kmem_cache_in_use(&lab));
     return NULL;
 }
 
@@ -144,8 +144,9 @@ static const char *every_failure(void)
         while (n--)
             kmem_cache_free(&lab, objects[n]);
         kmem_cache_shrink(&lab);
-        KEXPECT(lab.slabs == 0 && lab.in_use == 0, "%s %lu: %lu slabs, %lu objects left",
-                fail_site_name(site_now), k, lab.slabs, lab.in_use);
+        KEXPECT(lab.slabs == 0 && kmem_cache_in_use(&lab) == 0,
+                "%s %lu: %lu slabs, %lu objects left", fail_site_name(site_now), k, lab.slabs,
+                kmem_cache_in_use(&lab));
         if (!hit)
             return NULL;
     }

@@ -7,9 +7,11 @@
 #include "kernel/ktest.h"
 #include "mm/slab.h"
 #include "tests/shared/vmap_cases.c"
+#include "tests/shared/vmap_differential.c"
 
 #define RANDOM_OPS 20000       /* for the default design */
 #define RANDOM_OPS_OTHERS 5000 /* the host runs a million */
+#define TOGETHER_OPS 5000      /* each of them through all designs */
 
 static void *slab_alloc(u64 size)
 {
@@ -41,9 +43,11 @@ KERNEL_CASE(every_fit_type)
 KERNEL_CASE(every_alignment_shift)
 KERNEL_CASE(merges_left_right_both_none)
 KERNEL_CASE(descriptor_failure_changes_nothing)
+KERNEL_CASE(spare_descriptors)
 KERNEL_CASE(windows)
 KERNEL_CASE(find_at_every_edge)
 KERNEL_CASE(retired_is_hidden_and_kept)
+KERNEL_CASE(cached_is_free_and_drained)
 KERNEL_CASE(visits_in_ascending_order)
 KERNEL_CASE(shrink_and_grow)
 KERNEL_CASE(one_page_space)
@@ -54,7 +58,7 @@ KERNEL_CASE(check_levels)
 
 static const char *random_run(const struct vmap_design *design)
 {
-    u64 ops = design == vmap_designs[0] ? RANDOM_OPS : RANDOM_OPS_OTHERS;
+    u64 ops = ktest_ops(design == vmap_designs[0] ? RANDOM_OPS : RANDOM_OPS_OTHERS);
 
     ktest_note("%s: seed %#lx, %lu operations at check level 3", design->name, ktest_seed(), ops);
     return vmap_case_random(design, ktest_seed(), ops);
@@ -62,9 +66,18 @@ static const char *random_run(const struct vmap_design *design)
 
 #define COUNT_ONE(case_name) count_##case_name,
 enum { VMAP_CASES(COUNT_ONE) CASE_COUNT };
-_Static_assert(CASE_COUNT == 22, "a case of VMAP_CASES does not run in the kernel");
+_Static_assert(CASE_COUNT == 24, "a case of VMAP_CASES does not run in the kernel");
 
 KTEST(vmap, random_against_the_oracle)
 {
     return vmap_case_every_design(random_run);
+}
+
+KTEST(vmap, all_designs_agree)
+{
+    u64 ops = ktest_ops(TOGETHER_OPS);
+
+    ktest_note("seed %#lx, %lu operations through all designs at once, check level 2", ktest_seed(),
+               ops);
+    return vmap_differential(ktest_seed(), ops);
 }

@@ -12,11 +12,12 @@ pytestmark = [pytest.mark.quick, pytest.mark.xdist_group("make")]
 BUSY = r"^0xffffc9[0-9a-f]{10}-0xffff[0-9a-f]{12} .* busy "
 
 
-def gdb(*commands, boot="fast", append="", flavour="og"):
+def gdb(*commands, boot="fast", append="", flavour="og", mem="128M", target="gdb", **variables):
     """The session stops at kernel_main when it is first continued."""
     flags = "-batch " + " ".join(f"-ex '{command}'" for command in commands)
     flags = flags.replace("$", "$$")  # for make
-    text = make("gdb", f"BOOT={boot}", f"GDBFLAGS={flags}", f"APPEND={append}", f"FLAVOUR={flavour}")
+    text = make(target, f"BOOT={boot}", f"GDBFLAGS={flags}", f"APPEND={append}", f"FLAVOUR={flavour}", f"MEM={mem}",
+                *(f"{name}={value}" for name, value in variables.items()))
     for trouble in ("Traceback", "g' packet", "Python Exception", "Undefined command"):
         assert trouble not in text, text
     return text
@@ -50,9 +51,9 @@ def test_vmap_commands_at_the_prompt():
                "vmap at 0xffffc90000000000", "pt kernel_main", "whatis-addr kernel_main", "klog 5",
                "print $vmap_area(0xffffc90000000000)", "print *$page(0x1000000)", "help vitrine")
     assert re.search(BUSY, text, re.M), text
-    for number in range(1, 6):
+    for number in range(1, 7):
         assert re.search(rf"^ +V{number} +ok ", text, re.M), text
-    for words in (r"subtree_max", r"B1 and B2 hold", r"^region +kernel image", r"keyboard: PS/2"):
+    for words in (r"subtree_max", r"B1, B2 and B3 hold", r"^region +kernel image", r"keyboard: PS/2"):
         assert re.search(words, text, re.M), f"no {words} in {text}"
 
 
@@ -63,7 +64,9 @@ def test_vmap_commands_before_there_is_a_vmap():
     assert "the buddy is not initialised yet" in text and "the log is empty" in text, text
 
 
-@pytest.mark.parametrize("flavour, append", [("og", "vmap=vmlist"), ("o2", "")])
+@pytest.mark.parametrize("flavour, append", [("og", "vmap=vmlist"), ("og", "vmap=freelist"),
+                                            ("og", "vmap=busytree"), ("og", "vmap=avlhash"), ("og", "vmap=nodes"),
+                                            ("o2", "vmap=freetree53"), ("o2", "")])
 def test_other_design_other_flavour(flavour, append):
     text = gdb("break shell_run", "continue", "continue", "vmap list", "vmap check", append=append,
                flavour=flavour)

@@ -77,6 +77,12 @@ def test_whole_run_passes(ktap):
     ("selftest", {"flavour": "o2"}),
     ("vmap=vmlist selftest", {"flavour": "o2", "cpu": "qemu64"}),
     ("vmap=vmlist selftest", {"smp": 2}),
+    ("vmap=freelist selftest", {"flavour": "o2"}),
+    ("vmap=nodes vmap.check=3 selftest", {}),
+    ("vmap=freetree53 selftest", {"flavour": "o2"}),
+    ("vmap=busytree vmap.check=3 selftest", {}),
+    ("vmap=busytree28 selftest", {}),
+    ("vmap=avlhash vmap.check=3 selftest", {"smp": 2}),
     ("vmap.flush=eager selftest", {}),
     ("vmap.check=1 selftest", {"mem": "32M"}),
     ("vmap.check=3 selftest", {}),
@@ -101,7 +107,8 @@ def test_a_suite_that_does_not_exist_is_no_success():
 
 
 @pytest.mark.parametrize("append", [pytest.param("", marks=pytest.mark.quick), "vmap=vmlist",
-                                    "vmap.flush=eager", "page_poison=off vmalloc.debug=off"])
+                                    "vmap=busytree", "vmap=avlhash", "vmap=nodes", "vmap.flush=eager",
+                                    "page_poison=off vmalloc.debug=off"])
 def test_three_runs_leave_identical_counts(append):
     """Before, and after each of three whole runs: the same free pages, slab pages, page tables, objects
     of each cache, areas at the same addresses with the same callers, descriptors and free ranges."""

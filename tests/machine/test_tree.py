@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pexpect
 import pytest
@@ -73,6 +74,17 @@ def test_every_file_says_its_licence():
             continue
         with open(f"{ROOT}/{name}", encoding="utf-8") as file:
             assert "SPDX-License-Identifier: MIT" in file.read(200), name
+
+
+@pytest.mark.quick
+def test_every_planted_bug_still_has_its_place(monkeypatch):
+    """`make planted` takes minutes; that its table has not rotted is seen at once."""
+    monkeypatch.syspath_prepend(f"{ROOT}/tests/planted")
+    from bugs import BUGS
+    for file, old, new, _, _ in BUGS:
+        with open(f"{ROOT}/{file}", encoding="utf-8") as source:
+            assert source.read().count(old) == 1 and old != new, f"{file}: {old}"
+    sys.modules.pop("bugs")
 
 
 @MAKE

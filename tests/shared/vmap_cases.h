@@ -30,9 +30,11 @@ extern const struct vmap_case_world vmap_case_world;
     X(every_alignment_shift)                                                                       \
     X(merges_left_right_both_none)                                                                 \
     X(descriptor_failure_changes_nothing)                                                          \
+    X(spare_descriptors)                                                                           \
     X(windows)                                                                                     \
     X(find_at_every_edge)                                                                          \
     X(retired_is_hidden_and_kept)                                                                  \
+    X(cached_is_free_and_drained)                                                                  \
     X(visits_in_ascending_order)                                                                   \
     X(shrink_and_grow)                                                                             \
     X(one_page_space)                                                                              \

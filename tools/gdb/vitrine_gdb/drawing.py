@@ -19,7 +19,10 @@ def paint(text, *names):
 
 
 def unicode_works():
-    charset = gdb.host_charset()  # (the parameter says "auto")
+    try:
+        charset = gdb.host_charset()
+    except AttributeError:  # before GDB 12: "auto; currently UTF-8"
+        charset = gdb.execute("show host-charset", to_string=True)
     return "UTF-8" in charset.upper()
 
 

@@ -11,7 +11,7 @@ import gdb
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 MASK = (1 << 64) - 1
-MAX_NODES = 2_000_000  # no structure of this kernel is larger; what is longer has a cycle
+POISON = 0xdead000000000000
 NOT_NUMBERS = (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY)
 NOT_YET = "the vmap space is not initialised yet"
 
@@ -120,8 +120,12 @@ class Record:
         return self.address + self.layout.offset(field)
 
 
+symbols = {}
+
+
 def forget_symbols(_event=None):
     layouts.clear()
+    symbols.clear()
 
 
 def symbol_address(expression):
@@ -156,6 +160,12 @@ def evaluate(text):
 
 def symbolise(address):
     """"vfree+26" for a code address, "-" for 0."""
+    if address not in symbols:
+        symbols[address] = look_symbol_up(address)
+    return symbols[address]
+
+
+def look_symbol_up(address):
     if not address:
         return "-"
     try:
@@ -187,22 +197,66 @@ def plural(number, noun):
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def list_nodes(head, field_offset, limit=MAX_NODES):
-    """Addresses of the structures on a struct list_head, each once; Sentence on a cycle or loose end."""
-    seen = set()
-    previous, node = head, memory.number(head)
+def astray(pointer):
+    """Why nothing can be read behind a pointer, for a sentence that names it; None when it can be."""
+    if not pointer:
+        return "NULL"
+    if pointer & ~0xffff == POISON:
+        return f"{pointer:#x}, the poison that list_del() leaves in an element it takes out"
+    if pointer >> 47 not in (0, 0x1ffff):
+        return f"{pointer:#x}, which is no address"
+    if pointer & 7:
+        return f"{pointer:#x}, which is misaligned"
+    try:
+        memory.read(pointer, 16)
+    except Sentence:
+        return f"{pointer:#x}, where nothing is mapped"
+    return None
+
+
+def list_nodes(head, field_offset, name=None):
+    """Addresses of the structures on a struct list_head, each once. What is wrong is a Sentence: a lost
+    link or a cycle where it is met, a wrong link back only at the end, because the way on is known."""
+    name = name or f"the list at {head:#x}"
+    seen, wrong, previous = set(), None, head
+    who, node = f"its head {head:#x}", memory.number(head)
     while node != head:
-        if node in seen or len(seen) > limit:
-            raise Sentence(f"the list at {head:#x} runs in a circle at {node:#x}")
-        if not node:
-            raise Sentence(f"the list at {head:#x} ends in NULL after {plural(len(seen), 'element')}")
+        reason = astray(node)
+        if reason:
+            raise Sentence(f"{name}: `next` of {who} is {reason}")
+        if node in seen:
+            raise Sentence(f"{name} runs in a circle: `next` of {who} leads back to {node - field_offset:#x}")
         back = memory.number(node + 8)
-        if back != previous:
-            raise Sentence(f"the list at {head:#x} is broken: element {node:#x} points back to "
-                           f"{back:#x}, not to {previous:#x}")
+        if back != previous and not wrong:
+            wrong = f"{name}: `prev` of element {node - field_offset:#x} is {astray(back) or hex(back)}, " \
+                    f"but {who} stands before it"
         seen.add(node)
         yield node - field_offset
-        previous, node = node, memory.number(node)
+        who, previous, node = f"element {node - field_offset:#x}", node, memory.number(node)
+    back = memory.number(head + 8)
+    if back != previous and not wrong:
+        wrong = f"{name}: `prev` of its head {head:#x} is {astray(back) or hex(back)}, but {who} is the last"
+    if wrong:
+        raise Sentence(wrong)
+
+
+def collect(iterator):
+    """(everything that it yields, the sentence with which it ended or None)."""
+    found = []
+    try:
+        for item in iterator:
+            found.append(item)
+    except Sentence as sentence:
+        return found, str(sentence)
+    return found, None
+
+
+def lock_state(record, field="lock"):
+    """"" or who holds a struct spinlock and where it was taken."""
+    holder = record[f"{field}.holder"]
+    if not holder:
+        return ""
+    return f"held by CPU {holder - 1}, taken in {symbolise(record[f'{field}.taken_at'])}"
 
 
 class KernelCommand(gdb.Command):
@@ -224,7 +278,7 @@ class KernelCommand(gdb.Command):
             print(f"GDB could not do that: {error}")
         except KeyboardInterrupt:
             print("(stopped)")
-        except (OverflowError, RecursionError, ValueError, KeyError, IndexError) as error:
+        except Exception as error:  # whatever lies in memory, the answer is a sentence
             print(f"what was read makes no sense ({type(error).__name__}: {error})")
         finally:
             memory.forget()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`klog [N]`: the ring that printk() fills, also what never reached a console."""
+import gdb
+
 from .drawing import paint
 from .kernel import KernelCommand, Sentence, layout, memory, symbol_address
 
@@ -33,7 +35,10 @@ def records(first, end, data):
 class Klog(KernelCommand):
     """klog [N]
 
-The kernel's log, or its last N lines. Level error is red, warn yellow, debug dim."""
+The kernel's log, or its last N lines. Level error is red, warn yellow, debug dim.
+
+  ring:  ...|header|text|header|text|...     header: time, sequence, level, length
+            ^ first                 ^ end    the oldest are overwritten"""
 
     def __init__(self):
         super().__init__("klog")
@@ -59,7 +64,6 @@ The kernel's log, or its last N lines. Level error is red, warn yellow, debug di
 
     @staticmethod
     def ring_size():
-        import gdb
         return int(gdb.parse_and_eval(f"sizeof({RING}.bytes)"))
 
 

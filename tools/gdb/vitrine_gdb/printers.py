@@ -3,7 +3,7 @@
 import gdb
 import gdb.printing
 
-from .buddy import STATES, USES
+from .pages import STATES, USES
 from .kernel import caller_name, human
 from .spaces import KINDS
 
@@ -80,6 +80,11 @@ class PagePrinter(Printer):
         if address >= VMEMMAP:
             text = f"frame {(address - VMEMMAP) // self.value.type.sizeof:#x} {text}"
         return text
+
+    def children(self):
+        """A page in use is on no list, unless it is a slab: its link is what a list left there."""
+        if self.number("state") in (1, 3) or (self.number("state") == 4 and self.number("use") == 2):
+            yield from super().children()
 
 
 collection = gdb.printing.RegexpCollectionPrettyPrinter("vitrine")

@@ -4,8 +4,8 @@ import gdb
 
 from .drawing import paint
 from .kernel import KernelCommand, Sentence, evaluate, human, memory
+from .pages import DIRECT_MAP
 
-DIRECT_MAP = 0xffff888000000000
 LEVELS = ["PTE", "PMD", "PUD", "PGD"]
 FRAME = 0x000ffffffffff000
 P, W, U, PWT, PCD, A, D, PS, G, NX = (1 << bit for bit in (0, 1, 2, 3, 4, 5, 6, 7, 8, 63))
@@ -35,11 +35,16 @@ class Walk:
 
     def __init__(self, address, root):
         self.address, self.root, self.steps, self.physical = address, root, [], None
+        self.astray = None  # an entry points to where no table can be read
         table, writable, user, executable = root, True, True, True
         for level in (3, 2, 1, 0):
             index = address >> (12 + 9 * level) & 511
             entry_at = DIRECT_MAP + table + 8 * index
-            step = Step(level, index, entry_at, memory.number(entry_at))
+            try:
+                step = Step(level, index, entry_at, memory.number(entry_at))
+            except Sentence:
+                self.astray = self.no_table(table)
+                return
             self.steps.append(step)
             if not step.value & P:
                 return
@@ -51,6 +56,17 @@ class Walk:
                 break
             table = step.value & FRAME
         self.writable, self.user, self.executable = bool(writable), bool(user), executable
+
+    def no_table(self, table):
+        if not self.steps:
+            return f"CR3 says that the root table is at {table:#x}, where no memory can be read"
+        step = self.steps[-1]
+        return f"{LEVELS[step.level]}[{step.index}] at {step.entry_at:#x} leads to a table at {table:#x}, " \
+               "where no memory can be read"
+
+    def why(self):
+        """The sentence for an address without a translation."""
+        return self.astray or f"the {LEVELS[self.steps[-1].level]} is not present"
 
 
 def root_table():
@@ -94,7 +110,7 @@ One translation, level by level: where each entry lies, its value, what it means
             print(f"{LEVELS[step.level]}[{step.index:3}] at {step.entry_at:#x} = {step.value:016x}  "
                   f"{text if step.value & P else paint(text, 'red')}")
         if result.physical is None:
-            print(f"not mapped: the {LEVELS[result.steps[-1].level]} is not present")
+            print(paint(f"not mapped: {result.why()}", "red" if result.astray else "dim"))
         else:
             print(f"physical {result.physical:#x}; effective: {'RW' if result.writable else 'RO'} "
                   f"{'X' if result.executable else 'NX'} {'user' if result.user else 'kernel only'}")

@@ -3,16 +3,22 @@
 import gdb
 
 from . import vmap_check, vmap_list, vmap_tree
-from .kernel import KernelCommand
+from .kernel import KernelCommand, Sentence
 
 SUBCOMMANDS = {"list": vmap_list.command_list, "tree": vmap_tree.command_tree,
                "check": vmap_check.command_check, "at": vmap_list.command_at}
 
+USAGE = "usage: vmap [list [all|busy|free|lazy] | tree [free|busy] [all] | tree --fit SIZE [ALIGN] | " \
+        "check | at ADDR]"
+
 
 class Vmap(KernelCommand):
-    """vmap [list [all] | tree [busy] | tree --fit SIZE [ALIGN] | check | at ADDR]
+    """vmap [list [all | busy | free | lazy] | tree [free | busy] [all] | tree --fit SIZE [ALIGN] | check | at ADDR]
 
-The kernel's vmalloc address space, read from its memory.
+The kernel's vmalloc address space, read from its memory, in address order: busy, guard, lazy, free.
+`list all` does not shorten runs; `list busy` and the others show the descriptors, in list order.
+
+   |####|.......|########|..|%%%%%%|...............|      # busy    % lazy    . free
 
   struct vmap_space -> state: struct freetree
       free:  root (rbtree by address, subtree_max_size)   list (by address)
@@ -25,8 +31,10 @@ The kernel's vmalloc address space, read from its memory.
     def run(self, words):
         if words and words[0] in SUBCOMMANDS:
             SUBCOMMANDS[words[0]](words[1:])
+        elif words:
+            raise Sentence(USAGE)
         else:
-            vmap_list.command_summary(words)
+            vmap_list.command_list(words)
 
     def complete(self, text, word):
         if " " in text.lstrip():

@@ -1,198 +1,112 @@
 # SPDX-License-Identifier: MIT
-"""`vmap tree`: the red-black tree lying on its side, rows in address order, the root at the left edge.
+"""`vmap tree`: a tree of the design lying on its side, rows in address order, the root at the left edge.
 
-`vmap tree --fit SIZE [ALIGN]` repeats the search of find_vmap_lowest_match() (mm/vmap/freetree.c) on
-the memory as it is and marks its way: which node is asked when, which subtree is pruned and why.
+      ┌─ R [2,5)   subtree_max 3           left child: lower addresses, above
+  ┌─ B [8,9)       subtree_max 3           R, B: the colour; in an AVL tree / = \\ for the higher side
+  B [11,16)        subtree_max 7           the root
+  └─ B [20,27)     subtree_max 7           right child: higher addresses, below
 """
 from .drawing import branches, paint
-from .kernel import MAX_NODES, PAGE_SIZE, Sentence, caller_name, evaluate, human, memory, plural
-from .spaces import LAZY, Area, Space
+from .kernel import MASK, Sentence, caller_name, human, plural
+from .spaces import AVL, LAZY, Space
+from .vmap_fit import draw_fit
 
-MAX_DEPTH = 64
 MAX_ROWS = 255
-NO_END = "the search does not end: the tree is broken, ask `vmap check`"
-SUFFIXES = {"K": 10, "M": 20, "G": 30, "T": 40}
+USAGE = "usage: vmap tree [free|busy] [all] | vmap tree --fit SIZE [ALIGN]"
+LEANS = {0: "/", 1: "=", 2: "\\"}  # left side higher, even, right side higher
 
 
-class Node:
-    """A tree node with its place in the picture."""
-
-    def __init__(self, area, path):
-        self.area, self.path, self.note = area, path, ""
-
-
-def nodes_in_order(space, busy):
-    """Every node with its path; a cycle or a tree deeper than any balanced one is cut with a note."""
-    out, stack, seen = [], [], set()
-    node, path = space.root(busy), ""
-    while stack or node:
-        while node and node not in seen and len(path) <= MAX_DEPTH:
-            seen.add(node)
-            entry = Node(Area.of_node(node), path)
-            stack.append(entry)
-            node, path = entry.area["rb_node.left"], path + "L"
-        if node:
-            stack[-1].note = paint(f" BROKEN: leads on to {node:#x} again, or too deep", "red")
-        entry = stack.pop()
-        out.append(entry)
-        node, path = entry.area["rb_node.right"], entry.path + "R"
-    return out
+def letter(space, node):
+    if space.kept.balance is AVL:
+        return LEANS.get(node.mark, "?")
+    return paint("R", "red") if node.red else paint("B", "bold")
 
 
-def max_of(node):
-    return Area.of_node(node)["subtree_max_size"] if node else 0
+def children(nodes):
+    """Node address -> Node."""
+    return {node.area.node: node for node in nodes}
 
 
-def augmentation(area):
+def max_below(node, known):
+    """The largest subtree_max_size that the children store; 0 without any."""
+    return max([known[child].area["subtree_max_size"] for child in (node.left, node.right)
+                if child in known], default=0)
+
+
+def augmentation(node, known):
     """The stored subtree_max_size, in red with the right value where V3 does not hold."""
-    stored = area["subtree_max_size"]
-    exact = max(area.size, max_of(area["rb_node.left"]), max_of(area["rb_node.right"]))
+    stored, exact = node.area["subtree_max_size"], max(node.area.size, max_below(node, known))
     if stored == exact:
         return f"subtree_max {human(stored)}"
     return paint(f"subtree_max {human(stored)}, V3 broken: should be {human(exact)}", "red")
 
 
-def print_node(node, busy, augmented):
-    area = node.area
-    letter = paint("R", "red") if area.red else paint("B", "bold")
+def tail_of(space, node, busy, known):
     if busy:
-        tail = ("lazy " if area.kind == LAZY else "") + caller_name(area["caller"])
-    else:
-        tail = augmentation(area) if augmented else ""
-    print(f"{paint(branches(node.path), 'dim')}{letter} 0x{area.start:x}-0x{area.end:x} "
-          f"{human(area.size)}  {tail}{node.note}".rstrip())
+        return ("lazy " if node.area.kind == LAZY else "") + caller_name(node.area["caller"])
+    return augmentation(node, known) if space.augmented else ""
+
+
+def print_node(space, node, busy, known):
+    area = node.area
+    broken = paint(f"  BROKEN: {node.broken}", "red") if node.broken else ""
+    print(f"{paint(branches(node.path), 'dim')}{letter(space, node)} 0x{area.start:x}-0x{area.end:x} "
+          f"{human(area.size & MASK)}  {tail_of(space, node, busy, known)}{node.note}{broken}".rstrip())
 
 
 def need_tree(space, busy):
     kind = "busy" if busy else "free"
     if not space.has_tree(busy):
-        raise Sentence(f"design {space.design} keeps no red-black tree of {kind} areas: `vmap list`")
+        raise Sentence(f"design {space.design} keeps no tree of {kind} areas: `vmap list`")
     if not space.root(busy):
         raise Sentence(f"the {kind} tree is empty")
 
 
-def draw(space, busy):
+def depth_to_draw(nodes, limit):
+    """As many levels as fit into so many rows."""
+    counts = {}
+    for node in nodes:
+        counts[len(node.path)] = counts.get(len(node.path), 0) + 1
+    rows = 0
+    for depth in sorted(counts):
+        rows += counts[depth]
+        if rows > limit:
+            return max(depth - 1, 0)
+    return max(counts)
+
+
+def draw(space, busy, everything):
     need_tree(space, busy)
-    nodes = nodes_in_order(space, busy)
+    nodes, trouble = space.tree(busy)
+    if not nodes:
+        raise Sentence(trouble)
+    known = children(nodes)
     levels = max(len(node.path) for node in nodes) + 1
     print(f"{'busy' if busy else 'free'} tree of {space.design}: {plural(len(nodes), 'node')}, "
           f"{plural(levels, 'level')}; rows in address order, root leftmost")
     if not busy and space.augmented:
         print("subtree_max = subtree_max_size, the largest free range in the subtree")
-    depth = MAX_DEPTH
-    while len(nodes) > MAX_ROWS and sum(len(node.path) <= depth for node in nodes) > MAX_ROWS:
-        depth -= 1
+    depth = levels if everything else depth_to_draw(nodes, MAX_ROWS)
     for node in nodes:
         if len(node.path) <= depth:
-            print_node(node, busy, space.augmented)
+            print_node(space, node, busy, known)
     if levels - 1 > depth:
-        print(f"only the top {depth + 1} levels are drawn")
-
-
-def parse_size(text):
-    """20480, 0x5000, 20K, 5p (pages)."""
-    body, shift = text, 0
-    if text[-1:] == "p":
-        body, shift = text[:-1], 12
-    elif text[-1:].upper() in SUFFIXES and not text.lower().startswith("0x"):
-        body, shift = text[:-1], SUFFIXES[text[-1:].upper()]
-    try:
-        return int(body, 0) << shift
-    except ValueError:
-        return evaluate(text)
-
-
-def fit(area, size, align, low, high):
-    """vmap_fit(): the lowest aligned start inside the range, or None."""
-    start = (max(area.start, low) + align - 1) & ~(align - 1)
-    return start if start + size <= min(area.end, high) else None
-
-
-class Search:
-    """The lowest-match search, step by step, with its reasons."""
-
-    def __init__(self, space, size, align):
-        self.space, self.size, self.align = space, size, align
-        self.notes, self.steps, self.start = {}, 0, None
-        # Each node is entered from above once and from its left side once.
-        self.limit = 2 * min(space.stat("free_extents"), MAX_NODES) + MAX_DEPTH
-
-    def note(self, node, text):
-        self.notes[node] = self.notes.get(node, "") + text
-
-    def prune(self, node):
-        if node and node not in self.notes:
-            self.note(node, paint("  x pruned: too small everywhere below", "dim"))
-
-    def climb(self, area):
-        node, parent = area.node, area.parent
-        for _ in range(MAX_DEPTH):
-            if not parent or node != Area.of_node(parent)["rb_node.right"]:
-                return parent
-            node, parent = parent, Area.of_node(parent).parent
-        raise Sentence(NO_END)
-
-    def run(self):
-        node, left_done = self.space.root(False), False
-        while node:
-            self.steps += 1
-            if self.steps > self.limit:
-                raise Sentence(NO_END)
-            area = Area.of_node(node)
-            left, right = area["rb_node.left"], area["rb_node.right"]
-            if not left_done and max_of(left) >= self.size and self.space.start < area.start:
-                self.note(node, paint(f"  {self.steps}: go left first", "yellow"))
-                node = left
-                continue
-            if not left_done:
-                self.prune(left)
-            self.start = fit(area, self.size, self.align, self.space.start, self.space.end)
-            if self.start is not None:
-                self.note(node, paint(f"  {self.steps}: TAKEN, {self.kind(area)}", "green", "bold"))
-                return
-            left_done = max_of(right) < self.size
-            step = "climb" if left_done else "go right"
-            self.note(node, paint(f"  {self.steps}: does not fit, {step}", "yellow"))
-            if left_done:
-                self.prune(right)
-            node = self.climb(area) if left_done else right
-
-    def kind(self, area):
-        left, right = self.start == area.start, self.start + self.size == area.end
-        return {(True, True): "FL: the whole range", (True, False): "LE: its left edge",
-                (False, True): "RE: its right edge", (False, False): "NE: its inside"}[left, right]
-
-
-def draw_fit(space, words):
-    if not 1 <= len(words) <= 2:
-        raise Sentence("usage: vmap tree --fit SIZE [ALIGN]     SIZE as in 20480, 20K, 5p (pages)")
-    size = parse_size(words[0])
-    align = max(parse_size(words[1]) if len(words) == 2 else PAGE_SIZE, PAGE_SIZE)
-    if size <= 0 or align & (align - 1):
-        raise Sentence("SIZE must be more than 0, ALIGN a power of two")
-    need_tree(space, False)
-    if not space.augmented:
-        raise Sentence(f"--fit repeats the search of freetree; {space.design} walks its list instead")
-    size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
-    search = Search(space, size, align)
-    search.run()
-    for node in nodes_in_order(space, False)[:MAX_ROWS]:
-        node.note += search.notes.get(node.area.node, "")
-        print_node(node, False, True)
-    if search.start is None:
-        print(f"no free range holds {human(size)} aligned to {human(align)} (-ENOSPC), "
-              f"{plural(search.steps, 'node')} visited")
-    else:
-        print(f"{human(size)} aligned to {human(align)}: [{search.start:#x}, {search.start + size:#x}), "
-              f"{plural(search.steps, 'node')} visited. vmalloc asks for one page more: the guard.")
+        print(f"only the top {plural(depth + 1, 'level')}; `vmap tree {'busy ' if busy else ''}all` "
+              f"draws all")
+    if space.locked:
+        print(f"the space's lock is {space.locked}: the tree may be half changed")
 
 
 def command_tree(words):
-    memory.forget()
     space = Space()
     if words and words[0] == "--fit":
         draw_fit(space, words[1:])
-    elif words in ([], ["busy"]):
-        draw(space, bool(words))
-    else:
-        raise Sentence("usage: vmap tree [busy] | vmap tree --fit SIZE [ALIGN]")
+        return
+    kinds = [word for word in words if word in ("free", "busy")]
+    if len(kinds) > 1 or any(word not in ("free", "busy", "all") for word in words):
+        raise Sentence(USAGE)
+    busy = kinds == ["busy"]
+    if not kinds and not space.has_tree(False) and space.has_tree(True):
+        print(f"{space.design} keeps no tree of free ranges; its tree of busy ones:")
+        busy = True
+    draw(space, busy, "all" in words)

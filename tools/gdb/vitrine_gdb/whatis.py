@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`whatis-addr ADDR`: one address through the whole house, as the shell's `whatis` does."""
 from . import pt
-from .buddy import STATES, USES, Buddy
-from .kernel import KernelCommand, Record, Sentence, caller_name, evaluate, layout, memory, \
-    symbol_address, symbolise
+from .kernel import KernelCommand, Record, Sentence, evaluate, layout, memory, plural, symbol_address, \
+    symbolise
+from .pages import block_of, describe_page, page_at, page_history, slab_object
 from .spaces import Space
 from .vmap_list import show_at
-
-VMEMMAP = 0xffffea0000000000
-USED = (4, 5)
-SLAB = 2
 
 
 def region_of(address):
@@ -24,42 +20,34 @@ def region_of(address):
     return None
 
 
-def name_of(table, index):
-    return table[index] if index < len(table) else f"?{index}"
-
-
-def page_at(frame):
-    """The struct page of a frame, or a Sentence."""
-    buddy = Buddy.instance()
-    if not buddy["start"] <= frame < buddy["end"]:
-        raise Sentence(f"frame {frame:#x} is not RAM that the buddy manages")
-    return Record("struct page", buddy["pages"] + frame * layout("struct page").size)
-
-
-def describe_page(page):
-    state = name_of(STATES, page["state"])
-    detail = f", order {page['order']}" if page["state"] in (1, 4) else ""
-    if page["state"] in USED:
-        detail += f", serves {name_of(USES, page['use'])}"
-    return state + detail
-
-
 def show_frame(frame):
     page = page_at(frame)
-    print(f"frame    {frame:#x}: {describe_page(page)}, struct page at {page.address:#x}")
-    if page["state"] == 4 and page["use"] == SLAB:
-        cache = Record("struct kmem_cache", page["owner"])
-        print(f"slab     cache {memory.text(cache['name'])}, objects of {cache['size']} bytes")
-    elif page["state"]:
-        for field, word in (("alloc_caller", "allocated"), ("free_caller", "freed")):
-            if page[field]:
-                print(f"         last {word} by {caller_name(page[field])}")
+    print(f"frame    {frame:#x}: {describe_page(page, block_of(frame)[1])}, struct page at {page.address:#x}")
+    for sentence in page_history(block_of(frame)[1]) if page["state"] else ():
+        print(f"         {sentence}")
+
+
+def show_object(address):
+    """An address of the direct map may be an object of a slab."""
+    found = slab_object(address)
+    if not found:
+        return
+    cache = f"cache {memory.text(found.cache['name'])}, objects of {plural(found.cache['size'], 'byte')}"
+    if found.padding:
+        print(f"slab     {cache}; behind the last object")
+        return
+    inside = f", byte {found.offset:#x} of it" if found.offset else ""
+    print(f"slab     {cache}; object {found.index} at {found.address:#x}{inside}, "
+          f"{'free' if found.free else 'in use'}")
 
 
 class WhatisAddr(KernelCommand):
     """whatis-addr ADDR
 
-What an address is: region, symbol, area (or the one that was there), mapping, frame, owner."""
+What an address is, to the end: region, symbol, area (or the one that was there) and the page of it, the
+way through the page tables, frame, state in the buddy, owner.
+
+  address -> region -> area, page 2 of 3 -> PGD PUD PMD PTE -> frame -> struct page -> who allocated it"""
 
     def __init__(self):
         super().__init__("whatis-addr")
@@ -77,6 +65,8 @@ What an address is: region, symbol, area (or the one that was there), mapping, f
         if region and region[0] == "vmalloc":
             self.attempt(lambda: show_at(Space(), address))
         self.attempt(lambda: self.mapping(address))
+        if region and region[0] == "direct map":
+            self.attempt(lambda: show_object(address))
 
     @staticmethod
     def attempt(step):
@@ -89,10 +79,11 @@ What an address is: region, symbol, area (or the one that was there), mapping, f
     @staticmethod
     def mapping(address):
         result = pt.walk(address)
+        chain = " ".join(f"{pt.LEVELS[step.level]}[{step.index}]" for step in result.steps)
         if result.physical is None:
-            print(f"mapping  none: the {pt.LEVELS[result.steps[-1].level]} is not present")
+            print(f"mapping  none: {result.why()} ({chain})")
             return
-        print(f"mapping  physical {result.physical:#x}, {'RW' if result.writable else 'RO'} "
+        print(f"mapping  {chain} -> physical {result.physical:#x}, {'RW' if result.writable else 'RO'} "
               f"{'X' if result.executable else 'NX'}")
         show_frame(result.physical >> 12)
 

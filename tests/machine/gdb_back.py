@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Sourced by GDB on a recording (test_gdb_time.py): what `back`, `forth` and the reverse commands do there, told
+in JSON lines that begin with the word for the test. The kernel's own counters say where the machine is."""
+import json
+import os
+
+import gdb
+from vitrine_gdb.time_machine import machine
+
+NUMBERS = {"operations": "event_log.operations", "allocs": "kernel_vmalloc.space.stats.allocs", "size": "size"}
+REVERSE = ["reverse-stepi"] * 25 + ["reverse-step"] * 25 + ["reverse-next"] * 25 + ["reverse-finish"] * 5 + \
+    ["back", "forth event", "reverse-stepi", "back event"] * 5
+
+
+def read(expression):
+    try:
+        return int(gdb.parse_and_eval(expression))
+    except gdb.error:
+        return None
+
+
+def execute(command):
+    try:
+        return gdb.execute(command, to_string=True)
+    except gdb.error as error:
+        return f"error: {error}"
+
+
+def say(word, **facts):
+    print(f"{word} {json.dumps(facts)}")
+
+
+def stand():
+    return {name: read(expression) for name, expression in NUMBERS.items()} | {
+        "function": gdb.selected_frame().name(), "at": machine.now()}
+
+
+def backwards(times):
+    """`back` from the end."""
+    execute("goto end")
+    say("end", **stand())
+    for _ in range(times):
+        said = execute("back")
+        say("back", said=said, **stand())
+
+
+def events():
+    """Every event of the last operation by `forth event`, and what the log has of it in the end."""
+    execute("goto end")
+    say("told", said=execute("trace show"))
+    execute("back")
+    while True:
+        said = execute("forth event")
+        if "comes now" not in said:
+            say("last", said=said)
+            return
+        say("event", said=said, line=execute("frame"))
+
+
+def reverse():
+    """A hundred of them, each from where the last one ended; each is bounded by time-limit."""
+    execute("goto end")
+    execute("back 3")
+    execute("forth event 4")
+    for command in REVERSE:
+        before = machine.now()
+        said = execute(command)
+        say("reverse", command=command, before=before, after=machine.now(), said=said)
+        if machine.now() < 1000:
+            execute("goto end")
+
+
+for task in os.environ["VITRINE_TASKS"].split():
+    {"back": lambda: backwards(50), "events": events, "reverse": reverse}[task]()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""A QEMU process of a session, started through tools/qemu, and its machine protocol (QMP)."""
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+
+from session.console import Console
+
+
+class Failed(Exception):
+    """Why there is no session, for the user to read."""
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def appears(path, process, seconds=20):
+    """Whether QEMU makes that socket, without connecting to it: it takes one only."""
+    deadline = time.monotonic() + seconds
+    while not os.path.exists(path):
+        if process.poll() is not None or time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def make_snapshot_disk(path):
+    """An empty disk that only holds snapshots; None without qemu-img."""
+    try:
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, "64M"], check=True)
+        return path
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+
+
+class Machine:
+    """command: tools/qemu with its options. directory: for the sockets. log: of the serial line; without,
+    nobody listens to that: what a replayed machine says is on record, and a reader disturbs it."""
+
+    def __init__(self, command, directory, log=None):
+        fifo, self.attach, self.qmp_path = (f"{directory}/{name}" for name in ("typed", "console", "qmp"))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.qmp_path)
+        if log:
+            Console.prepare(fifo, self.attach)
+        with open(log or os.devnull, "wb") as said, open(fifo if log else os.devnull, "r+b", 0) as typed:
+            self.process = subprocess.Popen(
+                [*command, "--serial", "plain" if log else "null", "--qmp", self.qmp_path],
+                stdin=typed, stdout=said, stderr=subprocess.PIPE, start_new_session=True, text=True)
+        self.stream, self.answers, self.said = None, None, ""
+        if log:
+            self.console = Console(self.process, log, fifo, self.attach)
+            self.console.start()
+
+    def qmp(self, command):
+        """The answer of one command; None when QEMU is gone."""
+        try:
+            if not self.stream:
+                if not appears(self.qmp_path, self.process):
+                    return None
+                self.stream = socket.socket(socket.AF_UNIX)
+                self.stream.connect(self.qmp_path)
+                self.answers = self.stream.makefile(encoding="utf-8")
+                self.answers.readline()
+                self.qmp("qmp_capabilities")
+            self.stream.sendall(json.dumps({"execute": command}).encode())
+            for line in self.answers:
+                answer = json.loads(line)
+                if "event" not in answer:
+                    return answer.get("return")
+        except (OSError, AttributeError, ValueError):
+            pass
+        return None
+
+    def errors(self):
+        if self.process.poll() is not None and not self.process.stderr.closed:
+            self.said = self.process.stderr.read()
+            self.process.stderr.close()
+        return self.said
+
+    def close(self):
+        stop(self.process)
