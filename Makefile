@@ -76,7 +76,7 @@ KERNELS := $(O)/og/kernel.elf $(O)/o2/kernel.elf
 KERNEL  := $(O)/$(FLAVOUR)/kernel.elf
 
 ##@ Building
-all: $(KERNELS) $(KERNELS:.elf=.asm) $(KERNELS:.elf=.sym) $(O)/compile_commands.json ## build everything (the default)
+all: $(KERNELS) $(O)/rootfs.cpio $(KERNELS:.elf=.asm) $(KERNELS:.elf=.sym) $(O)/compile_commands.json ## build everything (the default)
 
 # One set of rules per flavour. The kernel is linked twice: the first link tells every address, from
 # which tools/mksyms makes the symbol table that the second link adds behind everything else.
@@ -133,13 +133,11 @@ $(O)/compile_commands.json: Makefile $(O)/$(FLAVOUR)/flags $(C_SRC)
 
 iso: $(O)/vitrine.iso   ## bootable ISO image, BIOS and UEFI
 disk: $(O)/vitrine.img  ## bootable FAT disk image, BIOS and UEFI
-IMAGE_DEPS := $(O)/og/kernel.elf boot/grub.cfg tools/mkimage
-$(O)/vitrine.iso: $(IMAGE_DEPS)
-	$(call say,ISO,$@)
-	$(Q)$(PYTHON) tools/mkimage iso --kernel $< --output $@
-$(O)/vitrine.img: $(IMAGE_DEPS)
-	$(call say,DISK,$@)
-	$(Q)$(PYTHON) tools/mkimage disk --kernel $< --output $@
+-include user/user.mk
+IMAGE_DEPS := $(O)/og/kernel.elf boot/grub.cfg tools/mkimage $(O)/rootfs.cpio
+$(O)/vitrine.iso $(O)/vitrine.img: $(IMAGE_DEPS)
+	$(call say,IMAGE,$@)
+	$(Q)$(PYTHON) tools/mkimage $(if $(filter %.iso,$@),iso,disk) --kernel $< --rootfs $(O)/rootfs.cpio --output $@
 
 ##@ Running (Ctrl-A X leaves; MEM=128M SMP=1 CPU=max APPEND='...' WINDOW=1 FLAVOUR=o2)
 QEMU = $(PYTHON) tools/qemu --build $(O) --flavour $(FLAVOUR) --mem $(MEM) --smp $(SMP) --cpu $(CPU) \
@@ -148,10 +146,10 @@ QEMU = $(PYTHON) tools/qemu --build $(O) --flavour $(FLAVOUR) --mem $(MEM) --smp
 SELFTEST_PASSED := 16#  the exit status of APPEND=selftest, see kernel/ktest.h
 run: $(O)/vitrine.iso $(KERNEL) ## boot the ISO in QEMU, shell on this terminal
 	$(Q)$(QEMU) --boot iso -- $(QEMUFLAGS) || [ $$? -eq $(SELFTEST_PASSED) ]
-fast: $(KERNEL) ## the same kernel straight through qemu -kernel, no GRUB
+fast: $(KERNEL) $(O)/rootfs.cpio ## the same kernel straight through qemu -kernel, no GRUB
 	$(Q)$(QEMU) --boot fast -- $(QEMUFLAGS) || [ $$? -eq $(SELFTEST_PASSED) ]
 quote = '$(subst ','\'',$(1))'
-GDB_NEEDS = $(KERNEL) $(if $(filter fast,$(BOOT)),,$(O)/vitrine.$(if $(filter disk%,$(BOOT)),img,iso))
+GDB_NEEDS = $(KERNEL) $(O)/rootfs.cpio $(if $(filter fast,$(BOOT)),,$(O)/vitrine.$(if $(filter disk%,$(BOOT)),img,iso))
 GDB_SESSION = $(PYTHON) tools/gdb-session --build $(O) --kernel $(KERNEL) --qemu $(call quote,$(QEMU) --boot $(BOOT)) \
     $(if $(OP),--op $(call quote,$(OP))) $(if $(TUI),--tui) $(if $(MI),--mi)
 gdb: $(GDB_NEEDS) ## GDB in front of a stopped kernel (BOOT=iso|fast, OP='vmalloc 3p', TUI=1, GDBFLAGS=...)

@@ -21,7 +21,7 @@ def boot(build, command, options="", qemu=()):
         append = f'{KERNEL_OPTIONS} {options} exec="{command}; poweroff"'
         run = subprocess.run(
             [sys.executable, f"{ROOT}/tools/qemu", "--build", build, "--flavour", "o2", "--boot", "fast",
-             "--mem", MEMORY, "--cpu", CPU, "--smp", "1", "--append", append,
+             "--rootfs", "", "--mem", MEMORY, "--cpu", CPU, "--smp", "1", "--append", append,
              "--serial", f"file:{temp}/serial", "--timeout", str(HANG), "--", *QEMU_OPTIONS, *qemu],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
         with open(f"{temp}/serial", encoding="utf-8", errors="replace") as file:

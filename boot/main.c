@@ -29,6 +29,7 @@
 #include "mm/commands/trace.h"
 #include "mm/start.h"
 #include "mm/vmalloc.h"
+#include "proc/rootfs.h"
 
 static struct boot_info boot;
 static struct memmap_entry boot_entries[BOOT_MEMORY_MAX];
@@ -55,8 +56,11 @@ static void start_memmap(void)
             (struct memmap_entry){boot.memory[i].base, boot.memory[i].length, boot.memory[i].type};
     mm_start_memmap(boot_entries, boot.memory_count);
     mm_start_reserve(boot.block_start, boot.block_end, "boot information");
-    for (u32 i = 0; i < boot.module_count; i++)
-        mm_start_reserve(boot.modules[i].start, boot.modules[i].end, "boot module");
+    for (u32 i = 0; i < boot.module_count; i++) {
+        const struct boot_module *module = &boot.modules[i];
+        if (rootfs_keep(module->start, module->end, boot_memmap.usable_bytes))
+            mm_start_reserve(module->start, module->end, "root file system");
+    }
 }
 
 static void start_framebuffer(void)
