@@ -95,3 +95,10 @@ void gdt_init(void)
     struct table_pointer pointer = {sizeof(t->gdt) - 1, (u64)t->gdt};
     load_tables(&pointer);
 }
+
+void gdt_set_entry_stack(vaddr_t top)
+{
+    struct cpu *cpu = this_cpu();
+    cpu->entry_stack = top;
+    tables[cpu->id].tss.rsp[0] = top;
+}

@@ -7,12 +7,17 @@
 #ifndef KERNEL_GDT_H
 #define KERNEL_GDT_H
 
+#include "lib/types.h"
+
 #define GDT_KERNEL_CODE 0x08
 #define GDT_KERNEL_DATA 0x10
 #define GDT_USER_DATA 0x18
 #define GDT_USER_CODE 0x20
 #define GDT_TSS 0x28 /* takes two entries */
 #define GDT_ENTRIES 7
+
+/* The stack on which this CPU continues when ring 3 traps or calls. Interrupts off. */
+void gdt_set_entry_stack(vaddr_t top);
 
 /* Interrupt stack table numbers in IDT gates; 0 = stay on the current stack. */
 enum { IST_NONE = 0, IST_DOUBLE_FAULT = 1, IST_NMI = 2, IST_MACHINE_CHECK = 3 };

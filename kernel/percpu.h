@@ -12,13 +12,16 @@
 #define IST_STACKS 3 /* #DF, NMI, #MC */
 
 struct cpu {
-    struct cpu *self; /* at %gs:0, so that this_cpu() is one load */
-    u32 id;           /* dense index 0 .. cpu_count()-1 */
-    u32 apic_id;      /* from the MADT */
-    u32 irq_depth;    /* > 0 while serving an interrupt or NMI */
-    u32 in_panic;     /* nested-panic detector */
-    u64 irq_count;    /* interrupts served */
-    u64 nmi_count;    /* NMIs served */
+    struct cpu *self;    /* at %gs:0, so that this_cpu() is one load */
+    u32 id;              /* dense index 0 .. cpu_count()-1 */
+    u32 apic_id;         /* from the MADT */
+    u32 irq_depth;       /* > 0 while serving an interrupt or NMI */
+    u32 in_panic;        /* nested-panic detector */
+    void *task;          /* struct task that runs; NULL before there are tasks */
+    vaddr_t entry_stack; /* where ring 3 enters: top of that task's kernel stack (also TSS.rsp0) */
+    u64 user_rsp;        /* for the few instructions of SYSCALL's entry and exit */
+    u64 irq_count;       /* interrupts served */
+    u64 nmi_count;       /* NMIs served */
     u64 spurious_count;
     bool online;       /* executes kernel code; written once at start-up */
     vaddr_t stack_low; /* usable part of the boot/idle stack, for backtraces and overflow reports */

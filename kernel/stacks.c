@@ -65,6 +65,13 @@ void stack_range_unregister(vaddr_t low)
     spin_unlock_irqrestore(&ranges_lock, flags);
 }
 
+static bool (*finder)(vaddr_t address, struct stack_info *out);
+
+void stack_finder_register(bool (*find)(vaddr_t address, struct stack_info *out))
+{
+    finder = find;
+}
+
 static bool area_matches(const struct stack_area *area, vaddr_t address, struct stack_info *out)
 {
     vaddr_t low = __atomic_load_n(&area->low, __ATOMIC_ACQUIRE);
@@ -83,5 +90,5 @@ bool stack_find(vaddr_t address, struct stack_info *out)
     for (u32 i = 0; i < MAX_RANGES; i++)
         if (area_matches(&ranges[i], address, out))
             return true;
-    return false;
+    return finder && finder(address, out);
 }

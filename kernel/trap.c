@@ -15,7 +15,7 @@
 #include "kernel/trap_default.h"
 #include "lib/assert.h"
 
-/* What kernel/trap_entry.asm believes. */
+/* What kernel/trap_entry.asm and proc/entry.asm believe. */
 _Static_assert(offsetof(struct trap_frame, rax) == 112, "FRAME drawing in trap_entry.asm");
 _Static_assert(offsetof(struct trap_frame, vector) == 120, "FRAME_VECTOR in trap_entry.asm");
 _Static_assert(offsetof(struct trap_frame, error_code) == 128, "FRAME drawing in trap_entry.asm");
@@ -51,6 +51,7 @@ u8 trap_clac_enabled;
 static struct gate idt[TRAP_VECTORS] __aligned(4096);
 static trap_handler handlers[TRAP_EXCEPTIONS];
 static struct recovery recoveries[MAX_CPUS];
+static const struct trap_user_ops *user_ops;
 
 static void set_gate(u32 vector, u16 type, u16 ist)
 {
@@ -142,20 +143,34 @@ static void nmi_dispatch(struct trap_frame *frame)
     cpu->irq_depth--;
 }
 
-void trap_dispatch(struct trap_frame *frame)
+static void exception_dispatch(struct trap_frame *frame)
 {
-    if (frame->vector >= TRAP_EXCEPTIONS) {
-        irq_dispatch(frame);
+    bool user = trap_from_user(frame);
+    if (user && user_ops && user_ops->trap(frame))
         return;
-    }
-    if (frame->vector == TRAP_NMI) {
-        nmi_dispatch(frame);
-        return;
-    }
-    if (!trap_from_user(frame) && (recover_expected(frame) || fixup_by_table(frame)))
+    if (!user && (recover_expected(frame) || fixup_by_table(frame)))
         return;
     trap_handler handler = handlers[frame->vector];
     if (handler && handler(frame))
         return;
     trap_default(frame);
+}
+
+void trap_dispatch(struct trap_frame *frame)
+{
+    if (frame->vector == TRAP_NMI) {
+        nmi_dispatch(frame);
+        return;
+    }
+    if (frame->vector >= TRAP_EXCEPTIONS)
+        irq_dispatch(frame);
+    else
+        exception_dispatch(frame);
+    if (trap_from_user(frame) && user_ops)
+        user_ops->leave(frame);
+}
+
+void trap_user_register(const struct trap_user_ops *ops)
+{
+    user_ops = ops;
 }

@@ -65,6 +65,17 @@ extern u8 trap_clac_enabled;
 /* Become the handler of a vector; replaces the earlier one, which is returned (may be NULL). */
 trap_handler trap_register(u32 vector, trap_handler handler);
 
+/*
+ * Who runs programs (proc/) registers here, once. `trap`: an exception of ring 3, before anybody else
+ * is asked; true when dealt with. `leave`: on the way back to ring 3 from any trap or interrupt but
+ * NMI; may sleep and may rewrite the frame; returns with interrupts off.
+ */
+struct trap_user_ops {
+    bool (*trap)(struct trap_frame *frame);
+    void (*leave)(struct trap_frame *frame);
+};
+void trap_user_register(const struct trap_user_ops *ops);
+
 /* "page fault (#PF)"; "interrupt 33" for vectors >= 32. */
 const char *trap_name(u64 vector);
 
@@ -76,6 +87,9 @@ struct stack_info {
     bool is_guard;     /* the address lies in the guard page below `low` */
 };
 bool stack_find(vaddr_t address, struct stack_info *out);
+
+/* Ask `find` too, after the fixed stacks and the registered ones (proc/: one for each task). Boot. */
+void stack_finder_register(bool (*find)(vaddr_t address, struct stack_info *out));
 
 /* What expect_fault() saw. */
 struct fault_info {

@@ -10,13 +10,16 @@
 
 typedef s64 (*syscall_fn)(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 struct syscall {
-    u32 number;
+    u32 number, flags; /* SYSCALL_* */
     const char *name;
     const char *args; /* for strace=1, one letter an argument: d int, u unsigned, x hex, s string, p pointer, ... */
     syscall_fn run;
 };
-#define SYSCALL(ident, nr, arg_letters)                                                            \
+/* It reads or writes the caller's whole frame, or may not return: all registers are saved first. */
+#define SYSCALL_WHOLE_FRAME 1u
+#define SYSCALL_FLAGS(ident, nr, flags, arg_letters)                                               \
     static const struct syscall syscall_##ident __section(".table.syscall")                        \
-        __attribute__((used, aligned(8))) = {nr, #ident, arg_letters, sys_##ident}
+        __attribute__((used, aligned(8))) = {nr, flags, #ident, arg_letters, sys_##ident}
+#define SYSCALL(ident, nr, arg_letters) SYSCALL_FLAGS(ident, nr, 0, arg_letters)
 
 #endif
