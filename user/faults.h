@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/* The table that faults.c runs: each way a program can go wrong, with the signal that has to end it. */
+#ifndef USER_FAULTS_H
+#define USER_FAULTS_H
+
+#define NO_SIGNAL 0 /* the program must survive it */
+
+struct wrong {
+    const char *name, *what;
+    int signal;
+    void (*run)(void);
+};
+
+#endif
