@@ -162,7 +162,7 @@ bench: $(O)/o2/kernel.elf ## every workload on every design, twice; table, JSON,
 	$(Q)$(PYTHON) bench/run --build $(O) --verify $(BENCHFLAGS)
 	$(Q)$(PYTHON) bench/plot --build $(O)
 	$(Q)$(PYTHON) bench/events --build $(O)
-bench-linux: $(O)/o2/kernel.elf $(filter bench,$(MAKECMDGOALS)) ## the same on Debian's own kernels, side by side (apt, nothing is installed)
+bench-linux: $(O)/o2/kernel.elf $(O)/rootfs.cpio $(filter bench,$(MAKECMDGOALS)) ## the same on Debian's own kernels, side by side (apt, nothing is installed)
 	$(Q)$(PYTHON) bench/linux/run --build $(O) $(LINUXFLAGS)
 bench-docs: $(filter bench bench-linux,$(MAKECMDGOALS)) ## what was measured into docs/ and README (make bench bench-docs)
 	$(Q)$(PYTHON) bench/plot --build $(O)
