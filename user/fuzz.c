@@ -38,6 +38,9 @@ static uint64_t random_number(void)
 static char buffer[2 * PAGE] __attribute__((aligned(4096)));
 static char *half_mapped; /* a page, and nothing behind it */
 
+static char *arena; /* where mmap and its relatives may do what they like */
+#define ARENA_PAGES 256UL
+
 static uint64_t an_address(void)
 {
     switch (random_number() % 16) {
@@ -80,25 +83,11 @@ static uint64_t a_number(void)
     return random_number() >> (random_number() % 64);
 }
 
+/* Relative to a directory of our own: most calls that take a path change something there. */
 static uint64_t a_path(void)
 {
-    static const char *const paths[] = {"a",
-                                        "b",
-                                        "d",
-                                        "d/e",
-                                        "../a",
-                                        ".",
-                                        "..",
-                                        "",
-                                        "/tmp",
-                                        "/",
-                                        "/dev/null",
-                                        "/dev/zero",
-                                        "/proc/self/maps",
-                                        "/proc/self/smaps",
-                                        "/proc/meminfo",
-                                        "/proc",
-                                        "/dev"};
+    static const char *const paths[] = {
+        "a", "b", "d", "d/e", "./a", ".", "..", "", "/", "no/such", "/proc/self/maps"};
     return (uint64_t)paths[random_number() % (sizeof(paths) / sizeof(paths[0]))];
 }
 
@@ -146,22 +135,49 @@ static int is_kept_out(uint64_t call)
     return 0;
 }
 
-/* Signals reach the caller only, and none that stops it; what is created has to lie where we may. */
+/* Signals reach the caller only, mostly signal 0, and none that stops it. */
+static void tame_signal(uint64_t call, uint64_t *a)
+{
+    uint64_t own = (uint64_t)syscall(SYS_getpid), *number = &a[call == SYS_tgkill ? 2 : 1];
+
+    a[0] = random_number() % 2 || call == SYS_tgkill ? own : 999999;
+    if (call == SYS_tgkill)
+        a[1] = own;
+    if (random_number() % 8)
+        *number = 0;
+    else if ((uint32_t)*number >= SIGCHLD && (uint32_t)*number <= SIGTTOU)
+        *number = SIGUSR1;
+}
+
+/* What would end a child at once is made rare, and what would reach beyond it is made impossible. */
 static void tame(uint64_t call, uint64_t *a)
 {
-    int own = (int)syscall(SYS_getpid);
-
-    if (call == SYS_kill || call == SYS_tkill || call == SYS_rt_sigqueueinfo)
-        a[0] = random_number() % 2 ? (uint64_t)own : 999999;
-    if (call == SYS_tgkill)
-        a[0] = a[1] = (uint64_t)own;
-    int signal_at = call == SYS_tgkill ? 2 : 1;
-    if ((call == SYS_kill || call == SYS_tkill || call == SYS_tgkill ||
-         call == SYS_rt_sigqueueinfo) &&
-        (uint32_t)a[signal_at] >= SIGCHLD && (uint32_t)a[signal_at] <= SIGTTOU)
-        a[signal_at] = SIGUSR1;
-    if (call == SYS_nanosleep || call == SYS_clock_nanosleep)
+    switch (call) {
+    case SYS_kill:
+    case SYS_tkill:
+    case SYS_tgkill:
+    case SYS_rt_sigqueueinfo:
+        tame_signal(call, a);
+        break;
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_mremap:
+    case SYS_madvise:
+        if (random_number() % 32 == 0)
+            break; /* anywhere, its own code included */
+        a[0] = (uint64_t)arena + random_number() % ARENA_PAGES * PAGE;
+        a[1] = random_number() % (ARENA_PAGES * PAGE - (a[0] - (uint64_t)arena)) + 1;
+        if (call == SYS_mremap)
+            a[2] = random_number() % (ARENA_PAGES * PAGE), a[3] &= 1; /* never to a fixed place */
+        break;
+    case SYS_nanosleep:
+    case SYS_clock_nanosleep:
         a[call == SYS_nanosleep ? 0 : 2] = (uint64_t)half_mapped + PAGE - 8;
+        break;
+    default:
+        break;
+    }
 }
 
 /*
@@ -196,8 +212,9 @@ static __attribute__((noreturn)) void child(struct progress *progress, unsigned 
 {
     for (int fd = 0; fd < 3; fd++)
         close(fd);
-    if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || dup(0) != 2)
+    if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || open("/dev/zero", O_RDWR) != 2)
         _exit(1);
+    arena = map_anonymous(ARENA_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
     unsigned long end = progress->calls + BATCH;
     if (end > limit)
         end = limit;
