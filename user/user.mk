@@ -9,9 +9,10 @@ USER_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fcf-protection=none -f
 USER_BIN    := $(if $(MUSL_CC),$(patsubst user/%.c,$(O)/user/%,$(sort $(wildcard user/*.c))))
 BUSYBOX     ?=#    another busybox than the system's static one
 
-$(O)/user/%: user/%.c $(wildcard user/*.h) $(O)/user/flags
+$(O)/user/%: user/%.c $(O)/user/flags
 	$(call say,MUSL,$<)
-	$(Q)mkdir -p $(@D) && $(MUSL_CC) $(USER_CFLAGS) -static -no-pie -pthread -o $@ $<
+	$(Q)mkdir -p $(@D) && $(MUSL_CC) $(USER_CFLAGS) -static -no-pie -pthread -MMD -MP -MF $@.d -o $@ $<
+-include $(USER_BIN:=.d)
 $(O)/user/flags: FORCE
 	$(call stamp,$(MUSL_CC) $(USER_CFLAGS))
 

@@ -58,7 +58,7 @@ class Machine:
     """Boots at once. Use as a context manager: QEMU is gone afterwards, whatever happened."""
 
     def __init__(self, boot="fast", mem="128M", cpu="max", smp=1, append="", flavour="og", grub=(),
-                 kernel=None, qemu=(), gdb=False):
+                 kernel=None, rootfs=None, qemu=(), gdb=False):
         self.temp = tempfile.TemporaryDirectory(prefix="vitrine-test-")
         self.log, self.gdb = f"{self.temp.name}/qemu.log", f"{self.temp.name}/gdb"
         serial, self.qmp_path = f"{self.temp.name}/serial", f"{self.temp.name}/qmp"
@@ -67,6 +67,7 @@ class Machine:
                    "--flavour", flavour, "--log", self.log, *(f"--grub={line}" for line in grub),
                    "--serial", f"unix:{serial},server=on,wait=on"]
         command += ["--kernel", kernel] if kernel else []
+        command += ["--rootfs", rootfs] if rootfs is not None else []
         command += ["--gdb", self.gdb] if gdb else []
         command += ["--", "-qmp", f"unix:{self.qmp_path},server=on,wait=off", *qemu]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
