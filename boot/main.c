@@ -113,6 +113,7 @@ void kernel_main(u32 magic, paddr_t info)
     mm_start_slab();
     mm_start_vmalloc();
     mm_start_fault();
+    mm_start_uspace();
 
     /* Devices: they may now map their registers. */
     start_framebuffer();

@@ -91,6 +91,7 @@ static inline void cpu_relax(void)
 }
 
 #define RFLAGS_IF (1UL << 9)
+#define RFLAGS_AC (1UL << 18) /* ring 0, with SMAP: user memory may be touched */
 
 static inline u64 read_rflags(void)
 {

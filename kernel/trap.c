@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the IDT and the order in which a trap is offered around: (1) a fault that a test provoked with
- * expect_fault(), (2) an instruction that may fault (kernel/extable.h), (3) the registered handler,
+ * expect_fault(), (2) an instruction that may fault (kernel/extable.h; demand paging comes first), (3) the registered handler,
  * (4) kernel/trap_default.c, which mostly panics. Interrupts (vectors >= 32) go to kernel/irq.c.
  * Handlers are registered at start-up and only replaced whole, so no lock. Entered from
  * kernel/trap_entry.asm with interrupts off.
@@ -49,7 +49,7 @@ struct recovery {
 
 u8 trap_clac_enabled;
 static struct gate idt[TRAP_VECTORS] __aligned(4096);
-static trap_handler handlers[TRAP_EXCEPTIONS];
+static trap_handler handlers[TRAP_EXCEPTIONS], paging;
 static struct recovery recoveries[MAX_CPUS];
 static const struct trap_user_ops *user_ops;
 
@@ -121,12 +121,20 @@ struct fault_info expect_fault(void (*fn)(void *arg), void *arg)
     return r->info;
 }
 
+void trap_register_paging(trap_handler handler)
+{
+    paging = handler;
+}
+
 static bool fixup_by_table(struct trap_frame *frame)
 {
     vaddr_t fixup = extable_find(frame->rip);
-    if (fixup)
-        frame->rip = fixup;
-    return fixup != 0;
+    if (!fixup)
+        return false;
+    if (frame->vector == TRAP_PAGE_FAULT && paging && paging(frame))
+        return true;
+    frame->rip = fixup;
+    return true;
 }
 
 /*

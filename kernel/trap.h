@@ -76,6 +76,12 @@ struct trap_user_ops {
 };
 void trap_user_register(const struct trap_user_ops *ops);
 
+/*
+ * Asked when an instruction of the exception table (kernel/extable.h) has a page fault, before its fixup
+ * counts: true, the page is there now, try again. That is how a copy from user memory pages it in.
+ */
+void trap_register_paging(trap_handler handler);
+
 /* "page fault (#PF)"; "interrupt 33" for vectors >= 32. */
 const char *trap_name(u64 vector);
 

@@ -73,7 +73,7 @@ struct buddy {
     u64 reserve;          /* order-0 pages that only GFP_ATOMIC may take */
     u32 pcp_high;         /* PCP_HIGH, or where memory is small 1/64 of it, at least 3 batches */
     bool use_pcp, poison; /* poison: fill on free, verify on allocation (`page_poison=`) */
-    u64 use_pages[4];     /* by enum page_use, kept by page_set_use(); [OTHER]: buddy_use_pages() */
+    u64 use_pages[PAGE_USES]; /* kept by page_set_use(); [OTHER]: buddy_use_pages() */
     struct buddy_span spans[BUDDY_MAX_SPANS]; /* ascending, never touching */
     u32 span_count;
     pfn_t main_start, main_frames; /* the largest span: most questions end here */

@@ -5,13 +5,16 @@
  * telling answer first (stack guard, then live area, then the dead one that was here before).
  */
 #include "mm/fault.h"
+#include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "kernel/printk.h"
 #include "kernel/symbols.h"
 #include "kernel/trap.h"
 #include "lib/bits.h"
+#include "lib/errno.h"
 #include "lib/format.h"
 #include "mm/start.h"
+#include "mm/uspace.h"
 #include "mm/vmalloc_internal.h"
 
 #define NULL_ZONE (64 * KIB) /* never mapped: NULL plus the offset of a field */
@@ -52,9 +55,9 @@ static bool explain_protection(vaddr_t address, u64 error, struct fault_explanat
                             ? "kernel text (mapped read-execute)"
                         : address >= (vaddr_t)__rodata_start && address < (vaddr_t)__rodata_end
                             ? "kernel rodata (mapped read-only)"
-                        : address < USER_END ? "user memory"
-                                             : "a page that is mapped without that right";
-    if (address < USER_END)
+                        : address < USER_HALF_END ? "user memory"
+                                                  : "a page that is mapped without that right";
+    if (address < USER_HALF_END)
         say(out, FAULT_USER_ACCESS, "the kernel reaches user memory only through copy functions",
             "the kernel tried to %s user memory at %#lx: SMEP/SMAP forbid it", access, address);
     else if (error & PF_FETCH)
@@ -178,10 +181,54 @@ void fault_print_chain(vaddr_t address)
               walk.writable ? "RW" : "RO", walk.executable ? "X" : "NX", walk.physical);
 }
 
+/* ---- programs ------------------------------------------------------------------------------------- */
+
+static fault_user_hook user_hook;
+
+void fault_set_user_hook(fault_user_hook hook)
+{
+    user_hook = hook;
+}
+
+/* With interrupts as they were: zeroing two megabytes takes its time. */
+static int resolve(struct trap_frame *frame, vaddr_t address)
+{
+    struct uspace *space = uspace_current();
+
+    if (!space || frame->error_code & PF_RESERVED)
+        return -EFAULT;
+    if (frame->rflags & RFLAGS_IF)
+        irq_enable();
+    int err = uspace_fault(space, address, frame->error_code);
+    irq_disable();
+    return err;
+}
+
+/* An access of the kernel's copy functions: with SMAP they are those that have opened the window. */
+static bool page_in_for_kernel(struct trap_frame *frame)
+{
+    vaddr_t address = read_cr2();
+
+    return address < USER_END && (!trap_clac_enabled || frame->rflags & RFLAGS_AC) &&
+           resolve(frame, address) == 0;
+}
+
+static bool user_page_fault(struct trap_frame *frame, vaddr_t address)
+{
+    u64 error = frame->error_code;
+    int err = resolve(frame, address);
+
+    return err == 0 ||
+           (!(error & PF_RESERVED) && user_hook && user_hook(frame, address, error, err));
+}
+
 static bool handle_page_fault(struct trap_frame *frame)
 {
+    vaddr_t address = read_cr2();
+    if (trap_from_user(frame) && user_page_fault(frame, address))
+        return true;
     static struct fault_explanation explanation;
-    fault_explain(read_cr2(), frame->error_code, &explanation);
+    fault_explain(address, frame->error_code, &explanation);
     panic_at(frame, explanation.next, "%s", explanation.what);
 }
 
@@ -208,6 +255,7 @@ static void print_chain_in_panic(struct trap_frame *frame)
 void fault_init(void)
 {
     trap_register(TRAP_PAGE_FAULT, handle_page_fault);
+    trap_register_paging(page_in_for_kernel);
     trap_register(TRAP_DOUBLE_FAULT, handle_double_fault);
     panic_hook_register(print_chain_in_panic);
 }

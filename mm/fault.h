@@ -9,6 +9,8 @@
 
 #include "lib/types.h"
 
+struct trap_frame;
+
 enum fault_kind {
     FAULT_NULL,
     FAULT_NON_CANONICAL,
@@ -30,6 +32,13 @@ struct fault_explanation {
 
 /* Explain an access. error: page-fault error code bits (kernel/trap.h PF_*). Reads memory only. */
 void fault_explain(vaddr_t address, u64 error, struct fault_explanation *out);
+
+/*
+ * What becomes of a program whose access cannot be resolved: proc/ registers it. reason: what uspace_fault()
+ * said (-EFAULT, -EACCES, -EIO, -ENOMEM). True: dealt with (a signal is pending, or another task runs).
+ */
+typedef bool (*fault_user_hook)(struct trap_frame *frame, vaddr_t address, u64 error, int reason);
+void fault_set_user_hook(fault_user_hook hook);
 
 /* Register #PF and #DF with kernel/trap and the chain printer with kernel/panic. Once, after vmalloc. */
 void fault_init(void);

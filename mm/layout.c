@@ -13,7 +13,7 @@ const struct layout_region layout_regions[] = {
     {"vmalloc", VMALLOC_BASE, VMALLOC_END, "vmalloc, vmap, vm_map_ram, ioremap: a guard page each"},
     {"direct map", LAYOUT_DIRECT_MAP_BASE, LAYOUT_DIRECT_MAP_BASE + DIRECT_MAP_SIZE,
      "all of RAM at a fixed offset, RW-"},
-    {"user", USER_BASE, USER_END, "one process each; page 0 is never mapped"},
+    {"user", USER_BASE, USER_HALF_END, "one process each; page 0 is never mapped"},
 };
 const unsigned layout_region_count = ARRAY_SIZE(layout_regions);
 

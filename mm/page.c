@@ -25,10 +25,9 @@ const char *page_state_name(enum page_state state)
 const char *page_use_name(enum page_use use)
 {
     static const char *const names[PAGE_USES] = {
-        [PAGE_USE_OTHER] = "other",
-        [PAGE_USE_TABLE] = "page table",
-        [PAGE_USE_SLAB] = "slab",
-        [PAGE_USE_VMALLOC] = "vmalloc",
+        [PAGE_USE_OTHER] = "other",      [PAGE_USE_TABLE] = "page table",
+        [PAGE_USE_SLAB] = "slab",        [PAGE_USE_VMALLOC] = "vmalloc",
+        [PAGE_USE_USER] = "user memory", [PAGE_USE_FILE] = "file in memory",
     };
     return (unsigned)use < PAGE_USES ? names[use] : "unknown use";
 }

@@ -22,7 +22,15 @@ enum page_state {
 };
 
 /* What a used page serves: the `pages`, `meminfo` and `whatis` views. */
-enum page_use { PAGE_USE_OTHER, PAGE_USE_TABLE, PAGE_USE_SLAB, PAGE_USE_VMALLOC, PAGE_USES };
+enum page_use {
+    PAGE_USE_OTHER,
+    PAGE_USE_TABLE,
+    PAGE_USE_SLAB,
+    PAGE_USE_VMALLOC,
+    PAGE_USE_USER, /* anonymous memory of programs: refcount = who maps it */
+    PAGE_USE_FILE, /* of a pagestore: refcount = who maps it, and the store */
+    PAGE_USES
+};
 
 struct page {
     union {

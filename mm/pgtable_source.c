@@ -21,15 +21,24 @@ static void table_to_memblock(void *ctx __unused, paddr_t table)
 
 const struct pt_ops pt_memblock_ops = {table_from_memblock, table_to_memblock};
 
-static paddr_t table_from_buddy(void *ctx)
+static paddr_t take_table(struct buddy *buddy, gfp_t gfp)
 {
-    struct buddy *buddy = ctx;
-    struct page *page = buddy_alloc(buddy, GFP_ATOMIC | __GFP_ZERO, 0, CALLER());
+    struct page *page = buddy_alloc(buddy, gfp | __GFP_ZERO, 0, CALLER());
 
     if (!page)
         return 0;
     page_set_use(buddy, page, PAGE_USE_TABLE);
     return (paddr_t)(page - buddy->pages) << PAGE_SHIFT;
+}
+
+static paddr_t table_from_buddy(void *ctx)
+{
+    return take_table(ctx, GFP_ATOMIC);
+}
+
+static paddr_t table_for_user(void *ctx)
+{
+    return take_table(ctx, __GFP_NOWARN);
 }
 
 static void table_to_buddy(void *ctx, paddr_t table)
@@ -44,3 +53,4 @@ static void table_to_buddy(void *ctx, paddr_t table)
 }
 
 const struct pt_ops pt_buddy_ops = {table_from_buddy, table_to_buddy};
+const struct pt_ops pt_user_ops = {table_for_user, table_to_buddy};

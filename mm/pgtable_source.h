@@ -17,4 +17,7 @@ extern const struct pt_ops pt_memblock_ops;
  */
 extern const struct pt_ops pt_buddy_ops;
 
+/* The same for programs: they leave the reserve alone. */
+extern const struct pt_ops pt_user_ops;
+
 #endif

@@ -12,7 +12,7 @@
 #include "lib/failpoint.h"
 #include "mm/pgtable_internal.h"
 
-static paddr_t alloc_table(struct pagetable *pt)
+paddr_t pt_table_alloc(struct pagetable *pt)
 {
     if (should_fail(FAIL_TABLE))
         return 0;
@@ -22,7 +22,7 @@ static paddr_t alloc_table(struct pagetable *pt)
     return table;
 }
 
-static void free_table(struct pagetable *pt, paddr_t table)
+void pt_table_free(struct pagetable *pt, paddr_t table)
 {
     EVENT(pt, TABLE_FREE, table);
     pt->hot = PT_NOT_HOT;
@@ -42,7 +42,7 @@ int pt_init(struct pagetable *pt, const struct pt_ops *ops, void *ctx)
 {
     *pt = (struct pagetable){.ops = ops, .ctx = ctx, .hot = PT_NOT_HOT};
     spin_init(&pt->lock, "page table");
-    pt->root = alloc_table(pt);
+    pt->root = pt_table_alloc(pt);
     return pt->root ? 0 : -ENOMEM;
 }
 
@@ -77,7 +77,7 @@ static u64 flush_and_free(struct pagetable *pt, paddr_t chain)
         pte_t *table = phys_to_virt(chain);
         paddr_t next = pte_load(table);
         pte_store(table, 0);
-        free_table(pt, chain);
+        pt_table_free(pt, chain);
         chain = next;
         freed++;
     }
@@ -183,7 +183,7 @@ void pt_fini(struct pagetable *pt)
 {
     visit_tables(pt, 0, NON_CANONICAL_LOW - 1, unlink_any);
     visit_tables(pt, NON_CANONICAL_HIGH, ~0UL, unlink_any);
-    free_table(pt, pt->root);
+    pt_table_free(pt, pt->root);
     ASSERT(pt->tables == 0, "%lu tables left", pt->tables);
     pt->root = 0;
 }
@@ -219,7 +219,7 @@ int pt_entry_create(struct pagetable *pt, vaddr_t va, unsigned level, pte_t user
         if (entry_is_leaf(value, at))
             return -EEXIST;
         if (!(value & PTE_P)) {
-            paddr_t fresh = alloc_table(pt);
+            paddr_t fresh = pt_table_alloc(pt);
             if (!fresh)
                 return -ENOMEM;
             EVENT(pt, TABLE_NEW, va, fresh, at);
@@ -273,7 +273,7 @@ int pt_split(struct pagetable *pt, pte_t *entry, unsigned level)
 {
     pte_t huge = pte_load(entry);
     ASSERT(level > 0 && entry_is_leaf(huge, level), "no huge leaf: %#lx at level %u", huge, level);
-    paddr_t table = alloc_table(pt);
+    paddr_t table = pt_table_alloc(pt);
 
     if (!table)
         return -ENOMEM;
@@ -292,5 +292,5 @@ void pt_unsplit(struct pagetable *pt, pte_t *entry, pte_t leaf)
 
     pte_store(entry, leaf);
     port_tlb_flush_all();
-    free_table(pt, table);
+    pt_table_free(pt, table);
 }

@@ -20,6 +20,11 @@ int pt_entry_create(struct pagetable *pt, vaddr_t va, unsigned level, pte_t user
 void pt_keep_new_tables(struct pagetable *pt, vaddr_t start, vaddr_t last);
 u64 pt_drop_new_tables(struct pagetable *pt, vaddr_t start, vaddr_t last);
 
+/* One zeroed table page that counts as one of pt's, to be hung below an entry by the caller; 0: no memory (or
+ * FAIL_TABLE). And back: unlinked, and flushed if a processor may have seen it. */
+paddr_t pt_table_alloc(struct pagetable *pt);
+void pt_table_free(struct pagetable *pt, paddr_t table);
+
 /* Replace a huge leaf of `level` by a table of smaller leaves that mean the same. 0 or -ENOMEM. */
 int pt_split(struct pagetable *pt, pte_t *entry, unsigned level);
 

@@ -109,6 +109,24 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end)
     count(&counters.range_flushes, 1);
 }
 
+/* Writing CR3 forgets all that is not global: the whole user half, and nothing of the kernel's. */
+void port_tlb_flush_user(vaddr_t start, vaddr_t end)
+{
+    if (((end - start) >> PAGE_SHIFT) <= TLB_SINGLE_PAGE_CEILING) {
+        port_tlb_flush_range(start, end);
+        return;
+    }
+    assert_alone();
+    EVENT(NULL, FLUSH_ALL);
+    write_cr3(read_cr3());
+    count(&counters.full_flushes, 1);
+}
+
+void port_load_root(paddr_t root)
+{
+    write_cr3(root);
+}
+
 struct tlb_stats port_tlb_stats(void)
 {
     return counters;

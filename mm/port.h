@@ -46,6 +46,12 @@ void port_tlb_flush_range(vaddr_t start, vaddr_t end);
 void port_tlb_flush_all(void);
 #define TLB_SINGLE_PAGE_CEILING 33
 
+/* The same for [start, end) of the user half that this CPU has loaded: nothing there is global. */
+void port_tlb_flush_user(vaddr_t start, vaddr_t end);
+
+/* Load a page table; all translations of the user half before it are forgotten. */
+void port_load_root(paddr_t root);
+
 /* How many range and full flushes were done. */
 struct tlb_stats {
     u64 range_flushes, full_flushes, pages_flushed;

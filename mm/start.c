@@ -18,6 +18,7 @@
 #include "lib/string.h"
 #include "mm/fault.h"
 #include "mm/pgtable_source.h"
+#include "mm/uspace.h"
 #include "mm/vmalloc_internal.h"
 #include "mm/vmap/oracle.h"
 
@@ -150,6 +151,20 @@ static void oracle_page_free(void *ctx __unused, void *page)
 }
 
 static const struct vmap_oracle_ops kernel_oracle_ops = {oracle_page, oracle_page_free};
+
+static int set_user_huge(const char *value)
+{
+    return param_bool(value, &uspace_huge);
+}
+PARAM(user_huge, "user.huge", set_user_huge,
+      "on/off: 2 MiB pages for anonymous memory of programs, where they fit");
+
+void mm_start_uspace(void)
+{
+    int err = uspace_init();
+    if (err)
+        panic("cannot start user spaces: %s", errno_name(err));
+}
 
 static void run_deferred_frees(void)
 {

@@ -34,6 +34,9 @@ void mm_start_slab(void);
 void mm_start_vmalloc(void);
 void mm_start_fault(void);
 
+/* 9. User spaces: the zero page and the caches. */
+void mm_start_uspace(void);
+
 /* Pages of the kernel image, for meminfo. */
 u64 mm_kernel_image_pages(void);
 

@@ -16,10 +16,12 @@
 #include "lib/list.h"
 #include "lib/rbtree.h"
 #include "lib/types.h"
+#include "mm/pagestore.h"
 #include "mm/pgtable.h"
 
-#define USER_START 0x10000UL         /* below: never mapped, so that NULL + small stays a fault */
-#define USER_END 0x00007ffffffff000UL /* the last page stays free: a SYSRET to its end must not happen */
+#define USER_START 0x10000UL /* below: never mapped, so that NULL + small stays a fault */
+#define USER_END                                                                                   \
+    0x00007ffffffff000UL /* the last page stays free: a SYSRET to its end must not happen */
 
 /* Linux's numbers: programs pass them. */
 #define PROT_NONE 0u
@@ -30,6 +32,7 @@
 #define MAP_PRIVATE 0x02u
 #define MAP_FIXED 0x10u
 #define MAP_ANONYMOUS 0x20u
+#define MAP_32BIT 0x40u /* lowest gap in the second GiB; everybody else gets the topmost one */
 #define MAP_GROWSDOWN 0x100u
 #define MAP_NORESERVE 0x4000u
 #define MAP_POPULATE 0x8000u
@@ -37,19 +40,28 @@
 #define MAP_FIXED_NOREPLACE 0x100000u
 #define MREMAP_MAYMOVE 1u
 #define MREMAP_FIXED 2u
+#define MADV_DONTNEED 4
+#define MADV_FREE 8
 
-struct pagestore;
+#define USER_MMAP_TOP                                                                              \
+    (USER_END - 128 * MIB)         /* mmap goes down from here; the first stack lies above */
+#define USER_STACK_MAX (8 * MIB)   /* how far a MAP_GROWSDOWN area grows */
+#define USER_STACK_GUARD (1 * MIB) /* stays free below one */
+#define USER_AREAS_MAX (1u << 18)
+
 struct uspace;
 
 struct vma {
-    struct rb_node node; /* uspace.areas, by start */
-    struct list_head link;
+    struct rb_node node;   /* uspace.areas, by start */
+    struct list_head link; /* uspace.list, by start */
+    struct uspace *space;
     vaddr_t start, end;
     u64 gap, subtree_max_gap; /* bytes free below start / the largest gap in this subtree */
     u32 prot, flags;          /* PROT_*, MAP_* */
     struct pagestore *store;  /* NULL: private anonymous */
-    u64 pgoff;                /* page index in the store of `start` */
-    const char *name;         /* "[heap]", "[stack]", a path (owned by the store); NULL: none */
+    struct store_mapping mapping;
+    u64 pgoff;        /* page index in the store of `start` */
+    const char *name; /* "[heap]", "[stack]", a path (owned by the store); NULL: none */
 };
 
 struct uspace_stats {
@@ -59,6 +71,11 @@ struct uspace_stats {
     u64 faults, cow_copies, cow_reuses, zero_page_maps;
 };
 
+/* Once, after vmalloc. 0 or -ENOMEM. uspace_fini() is for tests: no space may be left. */
+int uspace_init(void);
+void uspace_fini(void);
+extern bool uspace_huge; /* user.huge=on|off: 2 MiB pages where they fit */
+
 /* A new, empty space that shares the kernel half. NULL: no memory. refcount 1. */
 struct uspace *uspace_create(void);
 /* Copy-on-write copy. NULL: no memory, then nothing has changed. */
@@ -66,6 +83,9 @@ struct uspace *uspace_fork(struct uspace *space);
 void uspace_get(struct uspace *space);
 /* The last put gives every page, table and area back. */
 void uspace_put(struct uspace *space);
+/* Whose it is, for reports: "12 busybox". Cut at 23 characters. */
+void uspace_set_label(struct uspace *space, const char *label);
+const char *uspace_label(const struct uspace *space);
 /* Load its page table on this CPU and make it the current one; NULL: the kernel's alone. */
 void uspace_activate(struct uspace *space);
 struct uspace *uspace_current(void);
@@ -92,11 +112,14 @@ struct vma *uspace_first(struct uspace *space);
 struct vma *uspace_next(struct uspace *space, struct vma *vma);
 /* Pages of one area that are present: for smaps. */
 struct vma_usage {
-    u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, anonymous, huge; /* bytes */
+    u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, anonymous,
+        huge; /* bytes */
 };
 void uspace_usage(struct uspace *space, const struct vma *vma, struct vma_usage *out);
 void uspace_read_stats(const struct uspace *space, struct uspace_stats *out);
 const struct pagetable *uspace_pagetable(const struct uspace *space);
+/* Every space, oldest first; the visitor must not create or put one, and returns false to stop. */
+void uspace_for_each(bool (*visit)(void *ctx, struct uspace *space), void *ctx);
 /* NULL, or the first broken invariant as a sentence with its number. */
 const char *uspace_check(struct uspace *space);
 

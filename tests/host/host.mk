@@ -12,7 +12,7 @@ HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -DEVENTS=1 -fno-omit-frame
     $(if $(filter 1,$(WERROR)),-Werror) $(HOST_SANITIZE)
 
 # What needs the machine stays out; the rest is an archive, from which each test takes what it uses.
-HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/start% tests/host/test_%,\
+HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/usercopy.c mm/start% tests/host/test_%,\
                 $(wildcard lib/*.c mm/*.c mm/vmap/*.c tests/host/*.c))
 HOST_OBJ   := $(HOST_SRC:%.c=$(O)/host/obj/%.o)
 HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(sort $(wildcard tests/host/test_*.c)))

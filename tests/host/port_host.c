@@ -259,6 +259,16 @@ void port_tlb_flush_all(void)
         mmu_flush_all();
 }
 
+void port_tlb_flush_user(vaddr_t start, vaddr_t end)
+{
+    port_tlb_flush_range(start, end);
+}
+
+void port_load_root(paddr_t root)
+{
+    mmu_flush_all();
+}
+
 void host_flush_hook(bool (*hook)(vaddr_t start, vaddr_t end))
 {
     flush_hook = hook;

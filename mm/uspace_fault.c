@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Demand paging: what a page fault in a user space becomes. Nothing is mapped before it is touched; a read
+ * of untouched anonymous memory shows the zero page, a write gets a zeroed page of its own (2 MiB at once
+ * where that fits); a write to a page that others have too gets a copy. No lock, see uspace.h. Keeps U4: no
+ * entry grants more than its area, and none allows writing to a private page that somebody else has.
+ * Read next: uspace_fork.c, which makes pages shared.
+ */
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "mm/uspace_internal.h"
+
+bool uspace_huge = true;
+
+/* ---- pages ------------------------------------------------------------------------------------- */
+
+/* Content undefined or zeroed: the caller fills it before a program sees it. */
+static struct page *take_page(gfp_t gfp)
+{
+    struct page *page = alloc_pages(gfp | __GFP_NOWARN, 0);
+
+    if (page)
+        page_set_use(&kernel_buddy, page, PAGE_USE_USER);
+    return page;
+}
+
+static void set_entry(struct uspace *space, vaddr_t va, pte_t *entry, struct page *page, pte_t bits)
+{
+    EVENT(&space->pt, PTE_SET, va, page_to_phys(page) | bits, 0, 0);
+    pte_store(entry, page_to_phys(page) | bits);
+}
+
+/* Map a new page of this space's own at va; the page comes back when there is no table for it. */
+static int map_own(struct uspace *space, struct vma *vma, vaddr_t va, struct page *page)
+{
+    pte_t *entry = user_entry_create(space, va, 0);
+
+    if (!entry) {
+        free_pages(page, 0);
+        return -ENOMEM;
+    }
+    set_entry(space, va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
+    space->stats.anon_pages++;
+    return 0;
+}
+
+/* ---- first touch of anonymous memory ------------------------------------------------------------- */
+
+/* Large blocks only while memory is plentiful: what is touched here and there needs few of 512 pages. */
+static bool wants_huge(const struct vma *vma, vaddr_t address, unsigned level)
+{
+    vaddr_t base = align_down(address, HUGE_SIZE);
+
+    return level > 0 && uspace_huge && base >= vma->start && base + HUGE_SIZE <= vma->end &&
+           !(vma->flags & MAP_GROWSDOWN) && kernel_buddy.free >= kernel_buddy.managed / 4;
+}
+
+/* False: no block, or no table. A small page may still be had. */
+static bool map_huge(struct uspace *space, struct vma *vma, vaddr_t base)
+{
+    struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, HUGE_ORDER);
+
+    if (!page)
+        return false;
+    pte_t *entry = user_entry_create(space, base, 1);
+    if (!entry) {
+        free_pages(page, HUGE_ORDER);
+        return false;
+    }
+    page_set_use(&kernel_buddy, page, PAGE_USE_USER);
+    set_entry(space, base, entry, page, user_leaf_bits(vma, true) | PTE_PS);
+    space->stats.anon_pages += HUGE_PAGES;
+    space->stats.huge_pages++;
+    return true;
+}
+
+static int map_zero_page(struct uspace *space, struct vma *vma, vaddr_t va)
+{
+    pte_t *entry = user_entry_create(space, va, 0);
+
+    if (!entry)
+        return -ENOMEM;
+    set_entry(space, va, entry, user_zero_page, user_leaf_bits(vma, false));
+    space->stats.zero_page_maps++;
+    return 0;
+}
+
+static int first_touch(struct uspace *space, struct vma *vma, vaddr_t va, bool write,
+                       unsigned level)
+{
+    if (!write)
+        return map_zero_page(space, vma, va);
+    if (wants_huge(vma, va, level) && map_huge(space, vma, align_down(va, HUGE_SIZE)))
+        return 0;
+    struct page *page = take_page(__GFP_ZERO);
+    return page ? map_own(space, vma, va, page) : -ENOMEM;
+}
+
+/* ---- first touch of a page of a store -------------------------------------------------------------- */
+
+static int touch_store(struct uspace *space, struct vma *vma, vaddr_t va, bool write)
+{
+    u64 index = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+    bool shared = vma->flags & MAP_SHARED;
+
+    if (index >= bytes_to_pages(pagestore_size(vma->store)))
+        return -EIO;
+    struct page *page = pagestore_page(vma->store, index, true);
+    if (!page)
+        return -ENOMEM;
+    if (write && !shared) {
+        struct page *own = take_page(0);
+        if (!own)
+            return -ENOMEM;
+        memcpy(page_address(own), page_address(page), PAGE_SIZE);
+        return map_own(space, vma, va, own);
+    }
+    pte_t *entry = user_entry_create(space, va, 0);
+    if (!entry)
+        return -ENOMEM;
+    page->refcount++;
+    space->stats.file_pages++;
+    set_entry(space, va, entry, page, user_leaf_bits(vma, shared && vma->prot & PROT_WRITE));
+    return 0;
+}
+
+/* ---- copy on write ------------------------------------------------------------------------------- */
+
+/* A 2 MiB leaf that is ours alone becomes writable; a shared one falls apart, and one page is copied. */
+static int write_huge(struct uspace *space, vaddr_t va, pte_t *entry)
+{
+    struct page *page = user_entry_page(pte_load(entry) & ~(HUGE_SIZE - 1));
+
+    if (page->order == HUGE_ORDER && page->refcount == 1) {
+        pte_store(entry, pte_load(entry) | PTE_W | PTE_D);
+        user_flush(space, va, va + PAGE_SIZE);
+        space->stats.cow_reuses++;
+        return 0;
+    }
+    paddr_t table = pt_table_alloc(&space->pt);
+    if (!table)
+        return -ENOMEM;
+    user_split_huge(space, va, entry, table);
+    return -EAGAIN;
+}
+
+static int write_page(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *entry)
+{
+    pte_t old = pte_load(entry);
+    struct page *page = user_entry_page(old), *copy;
+
+    if (vma->flags & MAP_SHARED ||
+        (page->use == PAGE_USE_USER && page->refcount == 1)) { /* nobody else has it any more */
+        pte_store(entry, old | PTE_W | PTE_D);
+        space->stats.cow_reuses++;
+    } else {
+        bool zero = page == user_zero_page;
+        copy = take_page(zero ? __GFP_ZERO : 0);
+        if (!copy)
+            return -ENOMEM;
+        if (!zero)
+            memcpy(page_address(copy), page_address(page), PAGE_SIZE);
+        set_entry(space, va, entry, copy, user_leaf_bits(vma, true));
+        space->stats.anon_pages++;
+        space->stats.cow_copies += !zero;
+        user_put_page(space, old);
+    }
+    user_flush(space, va, va + PAGE_SIZE);
+    return 0;
+}
+
+/* ---- the fault ------------------------------------------------------------------------------------ */
+
+/* A stack grows down to the address, unless something would come too near. */
+static struct vma *grow_stack(struct uspace *space, vaddr_t address)
+{
+    struct vma *stack = vma_above(space, address);
+    vaddr_t start = align_down(address, PAGE_SIZE);
+
+    if (!stack || !(stack->flags & MAP_GROWSDOWN) || start < USER_START ||
+        stack->end - start > USER_STACK_MAX)
+        return NULL;
+    struct vma *below = vma_prev(space, stack);
+    if (below && start - below->end < USER_STACK_GUARD)
+        return NULL;
+    vma_set_bounds(space, stack, start, stack->end);
+    return stack;
+}
+
+/* On x86, what can be written or executed can be read. */
+static bool access_allowed(const struct vma *vma, u64 error)
+{
+    if (error & USER_WRITE)
+        return vma->prot & PROT_WRITE;
+    return error & USER_FETCH ? vma->prot & PROT_EXEC : vma->prot != PROT_NONE;
+}
+
+int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
+{
+    vaddr_t va = align_down(address, PAGE_SIZE);
+    bool write = error & USER_WRITE;
+    unsigned level;
+
+    space->stats.faults++;
+    struct vma *vma = uspace_find(space, address);
+    if (unlikely(!vma) && !(vma = grow_stack(space, address)))
+        return -EFAULT;
+    if (unlikely(!access_allowed(vma, error)))
+        return -EACCES;
+    for (;;) {
+        pte_t *entry = pt_leaf_entry(&space->pt, va, &level);
+        pte_t value = pte_load(entry);
+        int err = 0;
+        if (!value)
+            return vma->store ? touch_store(space, vma, va, write)
+                              : first_touch(space, vma, va, write, level);
+        if (write && !(value & PTE_W))
+            err = level ? write_huge(space, va, entry) : write_page(space, vma, va, entry);
+        else /* another thread was here first: only this CPU's TLB does not know */
+            user_flush(space, va, va + PAGE_SIZE);
+        if (err != -EAGAIN)
+            return err;
+    }
+}
