@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Owns the IDT and the order in which a trap is offered around: (1) a fault that a test provoked with
- * expect_fault(), (2) an instruction that may fault (kernel/extable.h; demand paging comes first), (3) the registered handler,
- * (4) kernel/trap_default.c, which mostly panics. Interrupts (vectors >= 32) go to kernel/irq.c.
+ * expect_fault(), (2) an instruction that may fault (kernel/extable.h), paging in first what it touches,
+ * (3) the registered handler, (4) kernel/trap_default.c, which mostly panics. Interrupts (vectors >= 32) go to kernel/irq.c.
  * Handlers are registered at start-up and only replaced whole, so no lock. Entered from
  * kernel/trap_entry.asm with interrupts off.
  */
