@@ -240,9 +240,9 @@ static void join(struct uspace *space, struct vma *lower, struct vma *upper)
 
 struct vma *vma_merge(struct uspace *space, struct vma *vma)
 {
-    struct vma *below = vma_prev(space, vma), *above = uspace_next(space, vma);
+    struct vma *below = vma_prev(space, vma), *above;
 
-    if (above && vma_joins(vma, above))
+    while ((above = uspace_next(space, vma)) && vma_joins(vma, above))
         join(space, vma, above);
     if (!below || !vma_joins(below, vma))
         return vma;

@@ -19,7 +19,7 @@
 #define STORE_PAGES 96
 #define WINDOW_PAGES 1600u /* three 2 MiB pages fit, across a border of 1 GiB */
 #define WINDOW (7 * GIB - 700 * PAGE_SIZE)
-#define CHECK_EVERY 64
+#define CHECK_EVERY 32
 
 typedef signed char s8;
 
