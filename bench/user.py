@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What ring 3 pays, on Vitrine and on Debian's kernels: the same static binary, user/ubench.c, in the same virtual
-machine, under the same instruction count. Part of `make bench-linux`; writes BUILD/bench/user.json."""
+machine, under the same instruction count. Part of `make bench-linux`; `user` in linux.json."""
 import json
 import os
 import re
@@ -66,7 +66,7 @@ def number(value):
 
 
 def rows(data):
-    """[[what, Vitrine, Linux, part, ...]] of what user.json holds."""
+    """[[what, Vitrine, Linux, part, ...]] of what `user` in linux.json holds."""
     table = []
     for key, name in WHAT.items():
         ours = data["vitrine"].get(key)
@@ -80,14 +80,3 @@ def rows(data):
 
 def head(data):
     return ["", "Vitrine", *(cell for series in data["linux"] for cell in (f"Linux {series}", ""))]
-
-
-def write(build, vitrine, linux):
-    data = {"schema": 1, "unit": "instructions", "mib": MIB, "cpu_model": CPU, "memory": MEMORY,
-            "qemu_options": QEMU_OPTIONS, "vitrine": vitrine, "linux": linux}
-    path = f"{build}/bench/user.json"
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
-        file.write("\n")
-    return data
