@@ -25,6 +25,8 @@ struct pagestore {
     u64 size, pages;
     const u8 *lent; /* area of vmalloc_user(), or NULL */
     struct list_head mappings;
+    void (*ended)(void); /* may be NULL */
+    char *name;          /* likewise */
 };
 
 struct pagestore *pagestore_create(void)
@@ -52,6 +54,22 @@ struct pagestore *pagestore_of_vmalloc(const void *area)
     store->pages = vm->nr_pages;
     store->size = vm->nr_pages << PAGE_SHIFT;
     return store;
+}
+
+void pagestore_on_end(struct pagestore *store, void (*ended)(void))
+{
+    store->ended = ended;
+}
+
+const char *pagestore_name(struct pagestore *store, const char *text)
+{
+    if (!store->name) {
+        u64 size = strlen(text) + 1;
+        store->name = kmalloc(size, GFP_KERNEL | __GFP_NOWARN);
+        if (store->name)
+            memcpy(store->name, text, size);
+    }
+    return store->name;
 }
 
 void pagestore_get(struct pagestore *store)
@@ -199,7 +217,11 @@ void pagestore_put(struct pagestore *store)
         cut_pages(store, 0);
         ASSERT(store->pages == 0, "%lu pages are left", store->pages);
     }
+    void (*ended)(void) = store->ended;
+    kfree(store->name);
     kfree(store);
+    if (ended)
+        ended();
 }
 
 /* ---- size and content -------------------------------------------------------------------------------- */

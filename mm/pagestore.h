@@ -32,6 +32,10 @@ s64 pagestore_write(struct pagestore *store, u64 offset, const void *from, u64 s
 u64 pagestore_pages(const struct pagestore *store); /* pages present */
 /* A store that lends the pages of an area of vmalloc_user(): what remap_vmalloc_range maps. The area must outlive it. */
 struct pagestore *pagestore_of_vmalloc(const void *area);
+/* Called with the last put: when such an area is not needed any more. */
+void pagestore_on_end(struct pagestore *store, void (*ended)(void));
+/* A copy of this text that lives as long as the store, or the one made before; NULL: no memory. For struct vma. */
+const char *pagestore_name(struct pagestore *store, const char *text);
 
 /* Each mapping holds a reference to the store. */
 void pagestore_attach(struct pagestore *store, struct store_mapping *mapping);

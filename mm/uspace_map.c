@@ -8,7 +8,7 @@
 #include "lib/errno.h"
 #include "mm/uspace_internal.h"
 
-#define KEPT_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN)
+#define KEPT_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NEVER_WRITE)
 #define STORE_PAGES_MAX (1UL << 51) /* file offsets are signed */
 #define TYPE_MASK 0x0fu             /* MAP_SHARED_VALIDATE is both bits: shared */
 
@@ -260,6 +260,17 @@ static bool all_mapped(struct uspace *space, vaddr_t start, vaddr_t end)
     return false;
 }
 
+/* Would this open for writing what may only be read? */
+static bool forbidden(struct uspace *space, vaddr_t start, vaddr_t end, u32 prot)
+{
+    struct vma *vma = prot & PROT_WRITE ? vma_above(space, start) : NULL;
+
+    for (; vma && vma->start < end; vma = uspace_next(space, vma))
+        if (vma->flags & MAP_NEVER_WRITE)
+            return true;
+    return false;
+}
+
 int uspace_mprotect(struct uspace *space, vaddr_t address, u64 size, u32 prot)
 {
     struct user_cuts cuts;
@@ -271,6 +282,8 @@ int uspace_mprotect(struct uspace *space, vaddr_t address, u64 size, u32 prot)
         return 0;
     if (!range_of(address, size, &end) || !all_mapped(space, address, end))
         return -ENOMEM;
+    if (forbidden(space, address, end, prot))
+        return -EACCES;
     int err = user_cuts_prepare(space, address, end, true, &cuts);
     if (err)
         return err;

@@ -11,11 +11,10 @@
 
 struct pagestore;
 
-/* A reference to the ring as something that can be mapped; NULL: no memory. vmstat_put() gives it back. */
+/* A reference to the pages of the ring, for pagestore_put() or for a mapping to keep. NULL: no memory. May sleep. */
 struct pagestore *vmstat_get(void);
-void vmstat_put(void);
 
-/* Take a sample now; its number. Needs a reference to the ring. May sleep. */
+/* Take a sample now; its number. The caller has a reference. May sleep. */
 u64 vmstat_sample(void);
 
 #endif

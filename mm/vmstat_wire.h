@@ -37,7 +37,7 @@ struct vmstat_sample {
     uint64_t splits, merges;                              /* since boot */
     uint64_t areas, lazy_pages, free_extents, largest_free, allocs, frees;
     uint32_t ranges, ranges_dropped, caches, pad;
-    struct vmstat_range range[VMSTAT_RANGES]; /* ascending; what is between them is free */
+    struct vmstat_range range[VMSTAT_RANGES]; /* busy ones, then lazy ones, each ascending */
     struct vmstat_cache cache[VMSTAT_CACHES];
 };
 
