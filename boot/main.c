@@ -29,6 +29,7 @@
 #include "mm/commands/trace.h"
 #include "mm/start.h"
 #include "mm/vmalloc.h"
+#include "proc/launch.h"
 #include "proc/rootfs.h"
 
 static struct boot_info boot;
@@ -114,6 +115,7 @@ void kernel_main(u32 magic, paddr_t info)
     mm_start_vmalloc();
     mm_start_fault();
     mm_start_uspace();
+    tasks_init();
 
     /* Devices: they may now map their registers. */
     start_framebuffer();
@@ -132,5 +134,6 @@ void kernel_main(u32 magic, paddr_t info)
 
     /* What the command line asked for, then the student. */
     boot_actions_run();
+    init_run();
     shell_run();
 }

@@ -25,7 +25,7 @@ s64 io_get(struct io *io, void *to, u64 n);
 
 struct file_ops {
     const char *name;
-    s64 (*read)(struct file *file, struct io *io, u64 *offset);  /* bytes or -errno */
+    s64 (*read)(struct file *file, struct io *io, u64 *offset); /* bytes or -errno */
     s64 (*write)(struct file *file, struct io *io, u64 *offset);
     s64 (*ioctl)(struct file *file, u32 request, vaddr_t argument);
     u32 (*poll)(struct file *file);                 /* POLLIN.. ready now */
@@ -49,22 +49,25 @@ void file_put(struct file *file);
 struct inode *path_lookup(const char *path, bool follow, int *err);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
-u32 inode_mode(const struct inode *inode);                 /* S_IFMT and permission bits */
-struct pagestore *inode_store(struct inode *inode);        /* content of a regular file: what execve and mmap map */
+u32 inode_mode(const struct inode *inode); /* S_IFMT and permission bits */
+struct pagestore *
+inode_store(struct inode *inode); /* content of a regular file: what execve and mmap map */
 void inode_path(struct inode *inode, char *out, u64 size); /* absolute */
 
 /* The descriptor table of a process. */
 struct fd_table *fd_table_create(void);
-struct fd_table *fd_table_copy(struct fd_table *table);  /* fork */
-void fd_table_get(struct fd_table *table);               /* CLONE_FILES */
+struct fd_table *fd_table_copy(struct fd_table *table); /* fork */
+void fd_table_get(struct fd_table *table);              /* CLONE_FILES */
 void fd_table_put(struct fd_table *table);
-void fd_table_exec(struct fd_table *table);              /* close-on-exec */
-int fd_table_open_console(struct fd_table *table);       /* 0, 1, 2 */
-struct file *fd_file(int fd);                            /* of the current process, borrowed; NULL: -EBADF */
+void fd_table_exec(struct fd_table *table);        /* close-on-exec */
+int fd_table_open_console(struct fd_table *table); /* 0, 1, 2 */
+struct file *fd_file(int fd); /* of the current process, borrowed; NULL: -EBADF */
 
 /* Which process group the console's Ctrl-C goes to (tcsetpgrp); the kernel shell lends and takes it back. */
 void tty_set_foreground(s32 pgid);
-void tty_lend(bool to_programs); /* true: input goes to ring 3 with the line discipline; false: back to the shell */
+void tty_lend(
+    bool
+        to_programs); /* true: input goes to ring 3 with the line discipline; false: back to the shell */
 
 /* The root file system: unpack a newc archive from memory. 0, or -EINVAL with the offset of the bad header logged. */
 int ramfs_unpack(const void *archive, u64 size);

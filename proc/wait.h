@@ -9,7 +9,10 @@
 struct wait_queue {
     struct list_head waiters;
 };
-#define WAIT_QUEUE_INIT(queue) {LIST_HEAD_INIT((queue).waiters)}
+#define WAIT_QUEUE_INIT(queue)                                                                     \
+    {                                                                                              \
+        LIST_HEAD_INIT((queue).waiters)                                                            \
+    }
 void wait_queue_init(struct wait_queue *queue);
 /* Sleep until ready(arg). 0; -EINTR when a signal that is not blocked or ignored is pending; -ETIMEDOUT after
  * `deadline_ns` of clock_ns() (0: never). */
