@@ -31,6 +31,7 @@ static struct {
     u32 head, tail; /* next to read, next to write */
     u64 dropped, interrupts;
     bool interrupted;
+    void (*arrived)(void); /* whom the input is lent to; NULL: the shell reads it */
     u8 bytes[INPUT_SIZE];
 } input = {.lock = SPINLOCK_INIT("input")};
 
@@ -167,8 +168,9 @@ PARAM(console, "console", set_console,
 void console_input_push(u8 byte)
 {
     u64 flags = spin_lock_irqsave(&input.lock);
+    void (*arrived)(void) = input.arrived;
 
-    if (byte == CTRL_C) {
+    if (byte == CTRL_C && !arrived) {
         input.interrupted = true;
         input.interrupts++;
     }
@@ -176,6 +178,28 @@ void console_input_push(u8 byte)
         input.dropped++;
     else
         input.bytes[input.tail++ % INPUT_SIZE] = byte;
+    spin_unlock_irqrestore(&input.lock, flags);
+    if (arrived)
+        arrived();
+}
+
+void console_input_lend(void (*arrived)(void))
+{
+    u64 flags = spin_lock_irqsave(&input.lock);
+    input.arrived = arrived;
+    spin_unlock_irqrestore(&input.lock, flags);
+}
+
+void console_input_unread(const u8 *bytes, u32 count)
+{
+    u64 flags = spin_lock_irqsave(&input.lock);
+
+    while (count--) {
+        if (input.tail - input.head == INPUT_SIZE)
+            input.dropped++;
+        else
+            input.bytes[--input.head % INPUT_SIZE] = bytes[count];
+    }
     spin_unlock_irqrestore(&input.lock, flags);
 }
 
@@ -199,6 +223,11 @@ static bool input_empty(void)
 {
     return __atomic_load_n(&input.head, __ATOMIC_RELAXED) ==
            __atomic_load_n(&input.tail, __ATOMIC_RELAXED);
+}
+
+bool console_input_waits(void)
+{
+    return !input_empty();
 }
 
 u8 console_input_wait(void)

@@ -44,6 +44,15 @@ bool console_interrupted(void);
 /* How often it has arrived since the boot: who runs several commands sees what the first one consumed. */
 u64 console_interrupt_count(void);
 
+/*
+ * Lend the input: while `arrived` is set, Ctrl-C is a byte like any other, and arrived() is called after each one; IRQ
+ * context, possibly in the middle of a print() on this CPU (print_busy()). NULL: the input is the shell's again.
+ */
+void console_input_lend(void (*arrived)(void));
+bool console_input_waits(void);
+/* Put bytes back in front of those that wait; what has no room is dropped and counted. */
+void console_input_unread(const u8 *bytes, u32 count);
+
 /* Called on the way to sleep: deferred work (vfree from interrupts) and the like. Boot only. */
 void idle_hook_register(void (*hook)(void));
 void idle_hooks_run(void);

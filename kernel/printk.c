@@ -161,15 +161,35 @@ void printk(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
+static struct {
+    void (*take)(void *ctx, const char *text, size_t length);
+    void *ctx;
+} capture;
+
+void print_capture(void (*take)(void *ctx, const char *text, size_t length), void *ctx)
+{
+    capture.ctx = ctx;
+    capture.take = take;
+}
+
+/* Where print()'s text goes. Output lock held; an interrupt's text is never part of a command's. */
+static void emit(const char *text, size_t length)
+{
+    if (capture.take && !in_interrupt())
+        capture.take(capture.ctx, text, length);
+    else
+        console_write(text, length);
+}
+
 /* Text that outgrew the stack buffer: the one large buffer belongs to the lock's holder. */
 static void print_large(const char *format, va_list args)
 {
     static char large[PRINT_LARGE];
     size_t length = vformat_to(large, sizeof(large), format, args);
 
-    console_write(large, min_u64(length, sizeof(large) - 1));
+    emit(large, min_u64(length, sizeof(large) - 1));
     if (length >= sizeof(large))
-        console_write(CUT_MARK "\n", sizeof(CUT_MARK));
+        emit(CUT_MARK "\n", sizeof(CUT_MARK));
 }
 
 void vprint(const char *format, va_list args)
@@ -182,7 +202,7 @@ void vprint(const char *format, va_list args)
     size_t length = vformat_to(small, sizeof(small), format, args);
     if (output_lock(&flags)) {
         if (length < sizeof(small))
-            console_write(small, length);
+            emit(small, length);
         else
             print_large(format, again);
         output_unlock(flags);
@@ -196,6 +216,21 @@ void print(const char *format, ...)
     va_start(args, format);
     vprint(format, args);
     va_end(args);
+}
+
+void print_bytes(const char *text, size_t length)
+{
+    u64 flags;
+
+    if (!output_lock(&flags))
+        return;
+    console_write(text, length);
+    output_unlock(flags);
+}
+
+bool print_busy(void)
+{
+    return spin_held(&output) || __atomic_load_n(&panic_owner, __ATOMIC_RELAXED) != 0;
 }
 
 /*

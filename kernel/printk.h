@@ -25,6 +25,18 @@ void vprintk(enum log_level level, const char *format, va_list args) __printf(2,
 void print(const char *format, ...) __printf(1, 2);
 void vprint(const char *format, va_list args) __printf(1, 0);
 
+/* Bytes as they are, NULs included. Any context. */
+void print_bytes(const char *text, size_t length);
+
+/* Is this CPU in the middle of writing to the consoles? Then who interrupts it must not print. */
+bool print_busy(void);
+
+/*
+ * Until print_capture(NULL, NULL), what print() is given in task context goes to take(ctx) instead of the consoles:
+ * the text of a command becomes a file. Not nested; the caller does not sleep in between.
+ */
+void print_capture(void (*take)(void *ctx, const char *text, size_t length), void *ctx);
+
 /* Lines up to this level reach the consoles (all levels reach the ring). Default LOG_INFO. */
 extern enum log_level printk_console_level;
 

@@ -65,6 +65,21 @@ static int show_list(int argc, char **argv)
     return 0;
 }
 
+/* One line per range, for programs: also what /proc/vmap says. The caller is last, so that it may be long. */
+static int show_ranges(void)
+{
+    struct snapshot_cursor cursor;
+    const struct range *range;
+
+    snapshot_take(&snapshot, &kernel_vmalloc);
+    snapshot_begin(&snapshot, &cursor);
+    while ((range = snapshot_next(&cursor)) != NULL && !view_stopped())
+        vmap_range_line(range);
+    u64 lost = snapshot.lost;
+    snapshot_release(&snapshot);
+    return lost ? -ENOMEM : 0;
+}
+
 /* vmap tree [busy] [ADDR] */
 static int show_tree(int argc, char **argv)
 {
@@ -208,7 +223,7 @@ static int run_purge(void)
 }
 
 static const char *const subcommands[] = {"at",    "check", "designs", "layout", "list",
-                                          "purge", "stats", "tree",    NULL};
+                                          "purge", "ranges", "stats", "tree", NULL};
 
 static const char *vmap_complete(int index, unsigned n)
 {
@@ -231,6 +246,8 @@ static int vmap_run(int argc, char **argv)
         return show_overview();
     if (strcmp(sub, "list") == 0)
         return show_list(argc, argv);
+    if (strcmp(sub, "ranges") == 0 && argc == 2)
+        return show_ranges();
     if (strcmp(sub, "tree") == 0)
         return show_tree(argc, argv);
     if (strcmp(sub, "check") == 0)
@@ -245,10 +262,11 @@ static int vmap_run(int argc, char **argv)
 }
 COMMAND(
     vmap, "vmap", vmap_run, vmap_complete,
-    "vmap [list [all] | tree [busy] [ADDR] | check [0..3] | at ADDR | designs | layout | stats | "
+    "vmap [list [all] | ranges | tree [busy] [ADDR] | check [0..3] | at ADDR | designs | layout | stats | "
     "purge]",
     "the kernel's address space for vmalloc: a picture and a table of every range\n"
     "  list [all]        the table alone; all: runs of equal areas unmerged\n"
+    "  ranges            one line per range, to be read by programs (/proc/vmap)\n"
     "  tree [busy] ADDR  the red-black tree of free (busy) areas, with the search path to ADDR\n"
     "  check [LEVEL]     verify every invariant now; or set how often the kernel does, 0 to 3\n"
     "  at ADDR           the area at an address, or the one that was there\n"

@@ -80,6 +80,21 @@ static bool alike(const struct range *a, const struct range *b)
            a->has_vm == b->has_vm && a->huge == b->huge;
 }
 
+void vmap_range_line(const struct range *range)
+{
+    static const char *const kinds[] = {
+        [VMAP_BUSY] = "busy", [VMAP_LAZY] = "lazy", [VMAP_CACHED] = "cached", [VMAP_FREE] = "free"};
+    bool busy = range->kind == VMAP_BUSY;
+
+    print("%016lx-%016lx %-6s %12lu guard=%lu", range->start, range->end, kinds[range->kind],
+          range_size(range), busy ? range_guard(range) : 0);
+    if (busy)
+        print(" pages=%lu %s", range->nr_pages, view_use(range->has_vm, range->flags));
+    if (busy && range->caller)
+        print(" %pS", (void *)range->caller);
+    print("\n");
+}
+
 /* How many ranges from the cursor on continue the run that `first` begins; *last is the end of it.
  */
 static u64 run_length(const struct table *t, const struct range *first, const struct range **last)

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+/* The devices of /dev, registered under their numbers. */
+#ifndef PROC_DEVICES_H
+#define PROC_DEVICES_H
+
+void devices_init(void); /* boot, once */
+
+#endif

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+/* Pipes: two openings of one ring of bytes. */
+#ifndef PROC_PIPE_H
+#define PROC_PIPE_H
+
+#include "proc/file.h"
+
+/* Both ends, one reference each; flags: O_NONBLOCK or 0. 0 or -ENOMEM. */
+int pipe_create(struct file **reader, struct file **writer, u32 flags);
+bool file_is_pipe(const struct file *file);
+
+#endif
