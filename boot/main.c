@@ -29,6 +29,7 @@
 #include "mm/commands/trace.h"
 #include "mm/start.h"
 #include "mm/vmalloc.h"
+#include "proc/file.h"
 #include "proc/launch.h"
 #include "proc/rootfs.h"
 
@@ -116,6 +117,7 @@ void kernel_main(u32 magic, paddr_t info)
     mm_start_fault();
     mm_start_uspace();
     tasks_init();
+    files_init();
 
     /* Devices: they may now map their registers. */
     start_framebuffer();

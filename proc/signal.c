@@ -70,6 +70,13 @@ bool signal_pending(void)
     return task->process && (pending_of(task) || must_end(task));
 }
 
+bool signal_is_ignored(int signal)
+{
+    const struct task *task = current_task();
+    return task->blocked & SIGNAL_BIT(signal) ||
+           task->process->actions->action[signal - 1].handler == SIG_IGN;
+}
+
 static void alert(struct task *task)
 {
     task->work |= TASK_WORK_SIGNAL;

@@ -100,11 +100,13 @@ static s64 sys_pause(u64 a __unused, u64 b __unused, u64 c __unused, u64 d __unu
 }
 SYSCALL(pause, 34, "");
 
-static s64 sys_rt_sigsuspend(u64 mask, u64 size, u64 c __unused, u64 d __unused, u64 e __unused,
-                             u64 f __unused)
+/* Undone on the way to ring 3, after the handlers that the other mask let in. */
+int signal_mask_for_call(vaddr_t mask, u64 size)
 {
     struct task *task = current_task();
     u64 set;
+    if (!mask)
+        return 0;
     if (size != sizeof(set))
         return -EINVAL;
     if (copy_from_user(&set, mask, sizeof(set)))
@@ -113,7 +115,14 @@ static s64 sys_rt_sigsuspend(u64 mask, u64 size, u64 c __unused, u64 d __unused,
     task->restore_blocked = true;
     task->blocked = set & ~UNBLOCKABLE;
     task->work |= TASK_WORK_SIGNAL;
-    return wait_for_signal();
+    return 0;
+}
+
+static s64 sys_rt_sigsuspend(u64 mask, u64 size, u64 c __unused, u64 d __unused, u64 e __unused,
+                             u64 f __unused)
+{
+    int error = mask ? signal_mask_for_call(mask, size) : -EFAULT;
+    return error ? error : wait_for_signal();
 }
 SYSCALL(rt_sigsuspend, 130, "pu");
 

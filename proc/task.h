@@ -102,6 +102,11 @@ u32 process_count(void);
 int signal_process(struct process *process, int signal);
 int signal_group(s32 pgid, int signal);
 bool signal_pending(void); /* one that current_task() must act upon */
+/* Would it reach nobody in the current process (ignored, or blocked by the current task)? */
+bool signal_is_ignored(int signal);
+/* ppoll() and its kin: block these (a u64 in the program's memory; 0: leave it) until the call is over. 0, -EINVAL,
+ * -EFAULT. */
+int signal_mask_for_call(vaddr_t mask, u64 size);
 
 void tasks_init(void);
 void schedule(void);
