@@ -46,7 +46,7 @@ u64 console_interrupt_count(void);
 
 /*
  * Lend the input: while `arrived` is set, Ctrl-C is a byte like any other, and arrived() is called after each one; IRQ
- * context, possibly in the middle of a print() on this CPU (print_busy()). NULL: the input is the shell's again.
+ * context, possibly in the middle of a print() on this CPU (print_in_progress()). NULL: the input is the shell's again.
  */
 void console_input_lend(void (*arrived)(void));
 bool console_input_waits(void);

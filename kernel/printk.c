@@ -228,7 +228,7 @@ void print_bytes(const char *text, size_t length)
     output_unlock(flags);
 }
 
-bool print_busy(void)
+bool print_in_progress(void)
 {
     return spin_held(&output) || __atomic_load_n(&panic_owner, __ATOMIC_RELAXED) != 0;
 }

@@ -29,7 +29,7 @@ void vprint(const char *format, va_list args) __printf(1, 0);
 void print_bytes(const char *text, size_t length);
 
 /* Is this CPU in the middle of writing to the consoles? Then who interrupts it must not print. */
-bool print_busy(void);
+bool print_in_progress(void);
 
 /*
  * Until print_capture(NULL, NULL), what print() is given in task context goes to take(ctx) instead of the consoles:

@@ -42,7 +42,7 @@ void tty_drain(void)
 {
     int byte;
 
-    if (!tty.lent || print_busy() || spin_held(&tty.lock))
+    if (!tty.lent || print_in_progress() || spin_held(&tty.lock))
         return;
     u64 flags = spin_lock_irqsave(&tty.lock);
     while ((byte = console_input_poll()) >= 0)

@@ -21,6 +21,9 @@ void vmap_bar(const struct snapshot *s);
 /* Address-ordered rows; `limit` rows at most (0 = all); merge: runs of equal areas as one row. */
 void vmap_table(const struct snapshot *s, u64 limit, bool merge);
 
+/* "start-end kind bytes guard=... pages=... use caller": one range as a line for programs. */
+void vmap_range_line(const struct range *range);
+
 /* The red-black tree of free (or busy) areas; the search path to *mark when given. */
 int vmap_tree(struct vmalloc *v, bool busy, const vaddr_t *mark);
 
