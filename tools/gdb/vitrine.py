@@ -11,7 +11,7 @@ import sys
 import gdb
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODULES = ["kernel", "unwind", "vmap", "page", "buddy", "slab", "pt", "ptdump", "whatis", "cpus", "klog", "trace", "step_alloc",
+MODULES = ["kernel", "unwind", "vmap", "page", "buddy", "slab", "pt", "ptdump", "whatis", "processes", "add_process", "cpus", "klog", "trace", "step_alloc",
            "printers", "functions", "time_machine", "time_checkpoints", "time_operations", "time_events", "time_now",
            "time_goto", "time_step", "time_search", "time_last_write", "time_who_changed", "time_last_area",
            "console"]
@@ -40,7 +40,9 @@ class Vitrine(gdb.Command):
   page ADDR               the frame behind an address, its block, who had it
   buddy                   free page blocks of each order, with B1, B2 and B3
   slab [CACHE|ADDR]       the caches, one cache, one object, with S1 and S2
-  pt ADDR                 one translation, level by level
+  pt ADDR, pt PID:ADDR    one translation, level by level
+  processes [PID]         who runs in ring 3; the areas of one
+  add-process PID         the symbols of its program
   ptdump [kernel|vmalloc|--check]    all page tables, merged; P1 and P2
   cpus                    what each processor does, and the locks that are held
   klog [N]                the kernel's log ring (the last N lines)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""`pt ADDR`: the page-table walk of one address, from CR3 down, through the direct map."""
+"""`pt [PID:]ADDR`: the page-table walk of one address, from CR3 or a process' root down, through the direct map."""
+import re
+
 import gdb
 
 from .drawing import paint
 from .kernel import KernelCommand, Sentence, evaluate, human, memory
 from .pages import DIRECT_MAP
+from .processes import process
 
 LEVELS = ["PTE", "PMD", "PUD", "PGD"]
 FRAME = 0x000ffffffffff000
@@ -84,14 +87,23 @@ def canonical(address):
     return address >> 47 in (0, 0x1ffff)
 
 
-def walk(address):
+def walk(address, root=None):
     if not canonical(address):
         raise Sentence(f"{address:#x} is not canonical: bits 63..47 differ, no page table is asked")
-    return Walk(address, root_table())
+    return Walk(address, root_table() if root is None else root)
+
+
+def walk_text(text):
+    """What the user typed: ADDR, or PID:ADDR for a process that need not be the current one. (Walk, its origin)"""
+    match = re.fullmatch(r"(\d+):([^:].*)", text)
+    if not match:
+        return walk(evaluate(text)), "CR3"
+    one = process(int(match[1]))
+    return walk(evaluate(match[2]), one.root()), f"process {one.pid}, {one.name}"
 
 
 class Pt(KernelCommand):
-    """pt ADDR
+    """pt [PID:]ADDR
 
 One translation, level by level: where each entry lies, its value, what it means.
 
@@ -102,9 +114,9 @@ One translation, level by level: where each entry lies, its value, what it means
 
     def run(self, words):
         if not words:
-            raise Sentence("usage: pt ADDR")
-        result = walk(evaluate(" ".join(words)))
-        print(f"address {result.address:#x}, root table (CR3) at {result.root:#x}")
+            raise Sentence("usage: pt [PID:]ADDR")
+        result, origin = walk_text(" ".join(words))
+        print(f"address {result.address:#x}, root table ({origin}) at {result.root:#x}")
         for step in result.steps:
             text = step.describe()
             print(f"{LEVELS[step.level]}[{step.index:3}] at {step.entry_at:#x} = {step.value:016x}  "
