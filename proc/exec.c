@@ -164,7 +164,7 @@ static int load_path(struct program *out, const char *path, struct exec_strings 
                      unsigned depth)
 {
     char line[SCRIPT_LINE];
-    struct inode *inode;
+    struct inode *inode = NULL;
     int error = open_program(path, &inode);
     if (error)
         return error;

@@ -7,6 +7,10 @@
 
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "lib/errno.h"
+#include "mm/buddy.h"
+#include "mm/layout.h"
+#include "proc/file.h"
 
 #define PART_OF_MEMORY                                                                             \
     5 /* unpacked while packed still there: twice the size, and programs want some, too */
@@ -41,4 +45,43 @@ bool rootfs_keep(paddr_t start, paddr_t end, u64 usable)
 u64 rootfs_waiting(void)
 {
     return unpacked ? 0 : archive_end - archive_start;
+}
+
+/* A frame that is RAM and that nobody was given: what only the archive can have kept out of the buddy. */
+static bool is_left_over(pfn_t pfn)
+{
+    return buddy_covers(&kernel_buddy, pfn) && kernel_buddy.pages[pfn].state == PAGE_UNMANAGED;
+}
+
+/* The frames to the buddy: whole pages only, since others may have put something beside it. */
+static u64 give_frames_back(void)
+{
+    pfn_t pfn = (archive_start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    pfn_t end = archive_end >> PAGE_SHIFT;
+    u64 given = 0;
+
+    while (pfn < end) {
+        pfn_t first = pfn;
+        while (pfn < end && is_left_over(pfn))
+            pfn++;
+        buddy_add_range(&kernel_buddy, first, pfn);
+        given += pfn - first;
+        if (pfn == first)
+            pfn++;
+    }
+    return given;
+}
+
+int rootfs_mount(void)
+{
+    if (archive_end == 0)
+        return -ENOENT;
+    if (unpacked)
+        return 0;
+    u64 size = archive_end - archive_start;
+    int err = ramfs_unpack(phys_to_virt(archive_start), size);
+    unpacked =
+        true; /* also when it was damaged: what came before the damage is there, and a second try no better */
+    log_info("rootfs: %lu KiB unpacked, %lu pages given back", size / KIB, give_frames_back());
+    return err;
 }
