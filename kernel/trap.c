@@ -178,7 +178,9 @@ void trap_dispatch(struct trap_frame *frame)
         user_ops->leave(frame);
 }
 
-void trap_user_register(const struct trap_user_ops *ops)
+const struct trap_user_ops *trap_user_register(const struct trap_user_ops *ops)
 {
+    const struct trap_user_ops *earlier = user_ops;
     user_ops = ops;
+    return earlier;
 }

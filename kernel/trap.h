@@ -74,7 +74,8 @@ struct trap_user_ops {
     bool (*trap)(struct trap_frame *frame);
     void (*leave)(struct trap_frame *frame);
 };
-void trap_user_register(const struct trap_user_ops *ops);
+/* The earlier one is returned. */
+const struct trap_user_ops *trap_user_register(const struct trap_user_ops *ops);
 
 /*
  * Asked when an instruction of the exception table (kernel/extable.h) has a page fault, before its fixup

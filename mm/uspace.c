@@ -73,6 +73,8 @@ static void free_areas(struct uspace *space)
 /* The tables are walked once, from one end to the other; the areas need not be unlinked one by one. */
 void uspace_put(struct uspace *space)
 {
+    if (!space)
+        return;
     ASSERT(space->refs > 0, "a space is put once too often");
     if (--space->refs > 0)
         return;

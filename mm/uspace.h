@@ -82,7 +82,7 @@ struct uspace *uspace_create(void);
 /* Copy-on-write copy. NULL: no memory, then nothing has changed. */
 struct uspace *uspace_fork(struct uspace *space);
 void uspace_get(struct uspace *space);
-/* The last put gives every page, table and area back. */
+/* The last put gives every page, table and area back. NULL is allowed. */
 void uspace_put(struct uspace *space);
 /* Whose it is, for reports: "12 busybox". Cut at 23 characters. */
 void uspace_set_label(struct uspace *space, const char *label);
