@@ -157,7 +157,9 @@ static int place(struct unpacker *u, struct inode *dir, const char *name, u32 le
     struct inode *inode = inode_for(u, entry, &err);
     if (!inode)
         return err;
+    u64 mtime = dir->mtime;
     err = ramfs_link(dir, name, length, inode);
+    dir->mtime = mtime; /* the archive has said what it is */
     if (!err)
         err = write_content(inode, entry);
     if (!err)
