@@ -32,7 +32,7 @@ static struct hash_bucket *bucket_of(const struct inode *dir, const char *name, 
     return &names[hash_u64(h, HASH_BITS)];
 }
 
-static struct dirent *entry_find(const struct inode *dir, const char *name, u32 length)
+struct dirent *ramfs_find(const struct inode *dir, const char *name, u32 length)
 {
     struct hash_node *node = bucket_of(dir, name, length)->first;
 
@@ -46,7 +46,7 @@ static struct dirent *entry_find(const struct inode *dir, const char *name, u32 
 
 struct inode *ramfs_lookup(struct inode *dir, const char *name, u32 length, int *err)
 {
-    struct dirent *entry = entry_find(dir, name, length);
+    struct dirent *entry = ramfs_find(dir, name, length);
 
     *err = entry ? 0 : -ENOENT;
     if (!entry)
@@ -192,7 +192,7 @@ int ramfs_link(struct inode *dir, const char *name, u32 length, struct inode *in
         return err;
     if (length > FILE_NAME_MAX)
         return -ENAMETOOLONG;
-    if (entry_find(dir, name, length))
+    if (ramfs_find(dir, name, length))
         return -EEXIST;
     struct dirent *entry = kzalloc(sizeof(*entry) + length + 1, GFP_KERNEL);
     if (!entry)
@@ -234,7 +234,7 @@ static void entry_remove(struct dirent *entry)
 int ramfs_unlink(struct inode *dir, const char *name, u32 length)
 {
     int err = ramfs_writable(dir);
-    struct dirent *entry = err ? NULL : entry_find(dir, name, length);
+    struct dirent *entry = err ? NULL : ramfs_find(dir, name, length);
 
     if (err)
         return err;
@@ -249,7 +249,7 @@ int ramfs_unlink(struct inode *dir, const char *name, u32 length)
 int ramfs_rmdir(struct inode *dir, const char *name, u32 length)
 {
     int err = ramfs_writable(dir);
-    struct dirent *entry = err ? NULL : entry_find(dir, name, length);
+    struct dirent *entry = err ? NULL : ramfs_find(dir, name, length);
 
     if (err)
         return err;
@@ -294,8 +294,8 @@ int ramfs_rename(struct inode *from, const char *name, u32 length, struct inode 
     int err = ramfs_writable(from);
 
     err = err ? err : ramfs_writable(to);
-    struct dirent *old = err ? NULL : entry_find(from, name, length);
-    struct dirent *there = old ? entry_find(to, new_name, new_length) : NULL;
+    struct dirent *old = err ? NULL : ramfs_find(from, name, length);
+    struct dirent *there = old ? ramfs_find(to, new_name, new_length) : NULL;
     if (err || !old)
         return err ? err : -ENOENT;
     struct inode *inode = old->inode;

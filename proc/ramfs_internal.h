@@ -19,6 +19,8 @@ struct dirent {
 
 extern struct ramfs_usage ramfs_counts;
 
+/* The entry, or NULL. */
+struct dirent *ramfs_find(const struct inode *dir, const char *name, u32 length);
 /* Give an entry another name, in the place of `there` if that is not NULL. 0, -ENOMEM: nothing has changed. */
 int ramfs_move(struct dirent *old, struct dirent *there, struct inode *to, const char *new_name,
                u32 new_length);
