@@ -87,7 +87,7 @@ static bool is_dots(const char *name, u32 length)
 /* "." and ".." inside a path lead elsewhere, and a component has a longest length. */
 static const char *name_error(const char *name, u32 length)
 {
-    for (u32 start = 0, end; start < length; start = end + 1) {
+    for (u32 start = 0, end; length && start <= length; start = end + 1) {
         for (end = start; end < length && name[end] != '/';)
             end++;
         if (end == start)

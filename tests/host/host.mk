@@ -11,9 +11,12 @@ HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -DEVENTS=1 -fno-omit-frame
     -Wno-format-truncation -Wno-maybe-uninitialized -Wno-unknown-warning-option \
     $(if $(filter 1,$(WERROR)),-Werror) $(HOST_SANITIZE)
 
+# Of proc/ the half that knows no machine: files, names, archives, the line discipline.
+PROC_PURE  := $(addprefix proc/,cpio.c file.c inode.c io.c ldisc.c path.c ramfs.c ramfs_check.c ramfs_file.c unpack.c)
+
 # What needs the machine stays out; the rest is an archive, from which each test takes what it uses.
 HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/usercopy.c mm/start% tests/host/test_%,\
-                $(wildcard lib/*.c mm/*.c mm/vmap/*.c tests/host/*.c))
+                $(wildcard lib/*.c mm/*.c mm/vmap/*.c tests/host/*.c)) $(PROC_PURE)
 HOST_OBJ   := $(HOST_SRC:%.c=$(O)/host/obj/%.o)
 HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(sort $(wildcard tests/host/test_*.c)))
 
