@@ -33,7 +33,11 @@ static void page_fault(struct trap_frame *frame)
 {
     vaddr_t address = read_cr2();
     struct signal_cause cause = {.code = SEGV_MAPERR, .address = address};
-    int error = uspace_fault(current_process()->space, address, frame->error_code);
+    /* Without PF_USER the processor itself wanted something on ring 3's behalf (QEMU pops IRET's frame like that, and
+     * SMAP says no, for ever): no page will mend it. */
+    int error = frame->error_code & PF_USER
+                    ? uspace_fault(current_process()->space, address, frame->error_code)
+                    : -EACCES;
     if (error == 0)
         return;
     if (error == -ENOMEM) {

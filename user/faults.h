@@ -4,6 +4,7 @@
 #define USER_FAULTS_H
 
 #define NO_SIGNAL 0 /* the program must survive it */
+#define SS_FAULT -1 /* a processor raises #SS: SIGBUS; QEMU's TCG #GP: SIGSEGV */
 
 struct wrong {
     const char *name, *what;
