@@ -58,7 +58,7 @@ static int fill_space(struct program *program, const struct elf_image *image,
 {
     int error = 0;
     for (unsigned i = 0; i < image->count && !error; i++)
-        error = map_segment(program->space, &image->segment[i], store, NULL);
+        error = map_segment(program->space, &image->segment[i], store, pagestore_name(store, path));
     if (error)
         return error;
     program->stack_top = USER_END;
@@ -174,7 +174,7 @@ static int load_path(struct program *out, const char *path, struct exec_strings 
     if (line[0] == '#' && line[1] == '!')
         error = load_script(out, line, path, strings, depth);
     else
-        error = program_load_store(out, store, path, strings);
+        error = inode_map_name(inode) ? program_load_store(out, store, path, strings) : -ENOMEM;
     inode_put(inode);
     return error;
 }

@@ -53,6 +53,9 @@ u32 inode_mode(const struct inode *inode); /* S_IFMT and permission bits */
 struct pagestore *
 inode_store(struct inode *inode); /* content of a regular file: what execve and mmap map */
 void inode_path(struct inode *inode, char *out, u64 size); /* absolute */
+/* What an area that maps it is called: its path when it was first asked for; lives as long as the content. NULL: no
+ * memory. Regular files only. */
+const char *inode_map_name(struct inode *inode);
 
 /* The descriptor table of a process. */
 struct fd_table *fd_table_create(void);

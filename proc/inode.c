@@ -6,6 +6,7 @@
 #include "proc/inode.h"
 #include "lib/assert.h"
 #include "lib/string.h"
+#include "mm/pagestore.h"
 #include "mm/port.h"
 #include "mm/slab.h"
 
@@ -86,6 +87,14 @@ void inode_path(struct inode *inode, char *out, u64 size)
         string_copy(out, size, "/");
     else
         memmove(out, at, strlen(at) + 1);
+}
+
+const char *inode_map_name(struct inode *inode)
+{
+    char path[512];
+
+    inode_path(inode, path, sizeof(path));
+    return pagestore_name(inode_store(inode), path);
 }
 
 void device_register(const struct device *device)

@@ -13,7 +13,7 @@
 #define MAP_SHARED_VALIDATE 3UL
 
 /* The store behind a descriptor, if this kind of mapping of it is allowed. */
-static int mappable_store(u64 fd, u64 prot, u64 flags, struct pagestore **out)
+static int mappable_store(u64 fd, u64 prot, u64 flags, struct pagestore **out, const char **name)
 {
     struct file *file = fd_file((int)fd);
     if (!file)
@@ -25,16 +25,18 @@ static int mappable_store(u64 fd, u64 prot, u64 flags, struct pagestore **out)
     bool writes = flags & MAP_SHARED && prot & PROT_WRITE;
     if ((mode != O_RDONLY && mode != O_RDWR) || (writes && mode != O_RDWR))
         return -EACCES;
-    return 0;
+    *name = inode_map_name(file->inode);
+    return *name ? 0 : -ENOMEM;
 }
 
 static s64 sys_mmap(u64 address, u64 size, u64 prot, u64 flags, u64 fd, u64 offset)
 {
     struct pagestore *store = NULL;
+    const char *name = NULL;
     if (offset % PAGE_SIZE || !size)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
-        int error = mappable_store(fd, prot, flags, &store);
+        int error = mappable_store(fd, prot, flags, &store, &name);
         if (error)
             return error;
     }
@@ -42,7 +44,7 @@ static s64 sys_mmap(u64 address, u64 size, u64 prot, u64 flags, u64 fd, u64 offs
     if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
         return -EINVAL;
     return uspace_mmap(current_process()->space, address, size, (u32)prot, (u32)flags, store,
-                       store ? offset / PAGE_SIZE : 0, NULL);
+                       store ? offset / PAGE_SIZE : 0, name);
 }
 SYSCALL(mmap, 9, "pumfdx");
 
