@@ -127,7 +127,6 @@ static bool grow_tree(struct pagestore *store)
     return true;
 }
 
-/* Nodes that an unlucky call has made stay: they are empty, and go with the store. */
 static void **find_slot(struct pagestore *store, u64 index, bool create)
 {
     while (!index_fits(store, index))
@@ -144,21 +143,68 @@ static void **find_slot(struct pagestore *store, u64 index, bool create)
     return slot;
 }
 
+static bool node_is_empty(void *const *node)
+{
+    for (u64 i = 0; i < NODE_SLOTS; i++)
+        if (node[i])
+            return false;
+    return true;
+}
+
+/* Nodes that an unlucky call has made on the way to this index go again. */
+static void *drop_empty_nodes(void *node, u64 index, unsigned height)
+{
+    if (!node || height == 0)
+        return node;
+    void **slot = slot_below(node, index, height);
+    *slot = drop_empty_nodes(*slot, index, height - 1);
+    if (!node_is_empty(node))
+        return node;
+    kfree(node);
+    return NULL;
+}
+
+/* No level more than the largest index needs. */
+static void drop_levels(struct pagestore *store)
+{
+    while (store->height > 0) {
+        void **top = store->root;
+        for (u64 i = 1; top && i < NODE_SLOTS; i++)
+            if (top[i])
+                return;
+        store->root = top ? top[0] : NULL;
+        store->height--;
+        kfree(top);
+    }
+}
+
+static struct page *make_page(struct pagestore *store, u64 index)
+{
+    struct page **slot = (struct page **)find_slot(store, index, true);
+
+    if (slot && *slot)
+        return *slot;
+    struct page *page = slot ? alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0) : NULL;
+    if (!page) {
+        store->root = drop_empty_nodes(store->root, index, store->height);
+        drop_levels(store);
+        return NULL;
+    }
+    page_set_use(&kernel_buddy, page, PAGE_USE_FILE);
+    store->pages++;
+    return *slot = page;
+}
+
 struct page *pagestore_page(struct pagestore *store, u64 index, bool create)
 {
     if (store->lent)
         return index < store->pages ? vmalloc_to_page(store->lent + (index << PAGE_SHIFT)) : NULL;
     if (index >= SIZE_MAX_BYTES >> PAGE_SHIFT)
         return NULL;
-    struct page **slot = (struct page **)find_slot(store, index, create);
-    if (!slot || *slot || !create)
-        return slot ? *slot : NULL;
-    *slot = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0);
-    if (*slot) {
-        page_set_use(&kernel_buddy, *slot, PAGE_USE_FILE);
-        store->pages++;
-    }
-    return *slot;
+    if (create)
+        return make_page(store, index);
+    struct page **slot = (struct page **)find_slot(store, index, false);
+    return slot ? *slot : NULL;
 }
 
 static void put_store_page(struct pagestore *store, struct page *page)
@@ -170,8 +216,6 @@ static void put_store_page(struct pagestore *store, struct page *page)
 /* Free the pages with index >= first below this node, and the node if nothing is left; its new value. */
 static void *cut_tree(struct pagestore *store, void *node, unsigned height, u64 base, u64 first)
 {
-    bool empty = true;
-
     if (!node)
         return NULL;
     if (height == 0) {
@@ -186,9 +230,8 @@ static void *cut_tree(struct pagestore *store, void *node, unsigned height, u64 
         u64 last = from + (1UL << ((height - 1) * NODE_SHIFT)) - 1;
         if (last >= first)
             *slot = cut_tree(store, *slot, height - 1, from, first);
-        empty = empty && !*slot;
     }
-    if (!empty)
+    if (!node_is_empty(node))
         return node;
     kfree(node);
     return NULL;
@@ -201,8 +244,7 @@ static void cut_pages(struct pagestore *store, u64 first)
     list_for_each_entry_safe(mapping, next, &store->mappings, link)
         mapping->unmap(mapping, first, ~0UL);
     store->root = cut_tree(store, store->root, store->height, 0, first);
-    if (!store->root)
-        store->height = 0;
+    drop_levels(store);
 }
 
 void pagestore_put(struct pagestore *store)

@@ -126,47 +126,66 @@ static int touch_store(struct uspace *space, struct vma *vma, vaddr_t va, bool w
 
 /* ---- copy on write ------------------------------------------------------------------------------- */
 
-/* A 2 MiB leaf that is ours alone becomes writable; a shared one falls apart, and one page is copied. */
-static int write_huge(struct uspace *space, vaddr_t va, pte_t *entry)
+/* Nobody else has the page any more. */
+static int write_own(struct uspace *space, vaddr_t va, pte_t *entry)
 {
-    struct page *page = user_entry_page(pte_load(entry) & ~(HUGE_SIZE - 1));
+    pte_store(entry, pte_load(entry) | PTE_W | PTE_D);
+    space->stats.cow_reuses++;
+    user_flush(space, va, va + PAGE_SIZE);
+    return 0;
+}
 
-    if (page->order == HUGE_ORDER && page->refcount == 1) {
-        pte_store(entry, pte_load(entry) | PTE_W | PTE_D);
-        user_flush(space, va, va + PAGE_SIZE);
-        space->stats.cow_reuses++;
-        return 0;
-    }
-    paddr_t table = pt_table_alloc(&space->pt);
-    if (!table)
-        return -ENOMEM;
-    user_split_huge(space, va, entry, table);
-    return -EAGAIN;
+static void map_copy(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *entry,
+                     struct page *copy)
+{
+    pte_t old = pte_load(entry);
+    struct page *page = user_entry_page(old);
+
+    memcpy(page_address(copy), page_address(page), PAGE_SIZE);
+    set_entry(space, va, entry, copy, user_leaf_bits(vma, true));
+    space->stats.anon_pages++;
+    space->stats.cow_copies += page != user_zero_page;
+    user_put_page(space, old);
+    user_flush(space, va, va + PAGE_SIZE);
+}
+
+static bool is_own(const struct vma *vma, const struct page *page)
+{
+    return vma->flags & MAP_SHARED || (page->use == PAGE_USE_USER && page->refcount == 1);
 }
 
 static int write_page(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *entry)
 {
-    pte_t old = pte_load(entry);
-    struct page *page = user_entry_page(old), *copy;
-
-    if (vma->flags & MAP_SHARED ||
-        (page->use == PAGE_USE_USER && page->refcount == 1)) { /* nobody else has it any more */
-        pte_store(entry, old | PTE_W | PTE_D);
-        space->stats.cow_reuses++;
-    } else {
-        bool zero = page == user_zero_page;
-        copy = take_page(zero ? __GFP_ZERO : 0);
-        if (!copy)
-            return -ENOMEM;
-        if (!zero)
-            memcpy(page_address(copy), page_address(page), PAGE_SIZE);
-        set_entry(space, va, entry, copy, user_leaf_bits(vma, true));
-        space->stats.anon_pages++;
-        space->stats.cow_copies += !zero;
-        user_put_page(space, old);
-    }
-    user_flush(space, va, va + PAGE_SIZE);
+    if (is_own(vma, user_entry_page(pte_load(entry))))
+        return write_own(space, va, entry);
+    struct page *copy = take_page(0);
+    if (!copy)
+        return -ENOMEM;
+    map_copy(space, vma, va, entry, copy);
     return 0;
+}
+
+/* A 2 MiB leaf that is ours alone becomes writable; a shared one falls apart, and one page is copied. */
+static int write_huge(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *entry)
+{
+    struct page *page = user_entry_page(pte_load(entry) & ~(HUGE_SIZE - 1));
+
+    if (page->order == HUGE_ORDER && page->refcount == 1)
+        return write_own(space, va, entry);
+    struct page *copy = take_page(0);
+    paddr_t table = copy ? pt_table_alloc(&space->pt) : 0;
+    if (!table) {
+        free_pages(copy, 0);
+        return -ENOMEM;
+    }
+    user_split_huge(space, va, entry, table);
+    entry = (pte_t *)phys_to_virt(table) + pt_index(va, 0);
+    if (!is_own(vma, user_entry_page(pte_load(entry)))) {
+        map_copy(space, vma, va, entry, copy);
+        return 0;
+    }
+    free_pages(copy, 0);
+    return write_own(space, va, entry);
 }
 
 /* ---- the fault ------------------------------------------------------------------------------------ */
@@ -207,18 +226,14 @@ int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
         return -EFAULT;
     if (unlikely(!access_allowed(vma, error)))
         return -EACCES;
-    for (;;) {
-        pte_t *entry = pt_leaf_entry(&space->pt, va, &level);
-        pte_t value = pte_load(entry);
-        int err = 0;
-        if (!value)
-            return vma->store ? touch_store(space, vma, va, write)
-                              : first_touch(space, vma, va, write, level);
-        if (write && !(value & PTE_W))
-            err = level ? write_huge(space, va, entry) : write_page(space, vma, va, entry);
-        else /* another thread was here first: only this CPU's TLB does not know */
-            user_flush(space, va, va + PAGE_SIZE);
-        if (err != -EAGAIN)
-            return err;
-    }
+    pte_t *entry = pt_leaf_entry(&space->pt, va, &level);
+    pte_t value = pte_load(entry);
+    if (!value)
+        return vma->store ? touch_store(space, vma, va, write)
+                          : first_touch(space, vma, va, write, level);
+    if (write && !(value & PTE_W))
+        return level ? write_huge(space, vma, va, entry) : write_page(space, vma, va, entry);
+    user_flush(space, va,
+               va + PAGE_SIZE); /* another thread was first: only the TLB does not know */
+    return 0;
 }

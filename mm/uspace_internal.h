@@ -56,6 +56,7 @@ void vma_unlink(struct uspace *space, struct vma *vma);
 /* Move the edges, without passing a neighbour. */
 void vma_set_bounds(struct uspace *space, struct vma *vma, vaddr_t start, vaddr_t end);
 struct vma *vma_prev(struct uspace *space, struct vma *vma);
+struct vma *vma_last(struct uspace *space);
 /* The first area that ends above the address: it contains it, or lies above it; NULL. */
 struct vma *vma_above(struct uspace *space, vaddr_t address);
 /* Is [start, end) unmapped, and not in the guard gap of a stack? */
@@ -81,6 +82,8 @@ pte_t *user_entry_create(struct uspace *space, vaddr_t va, unsigned level);
 void user_zap(struct uspace *space, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling);
 /* A 2 MiB leaf becomes 512 entries in `table`. The block of pages falls apart too, for all who map it. */
 void user_split_huge(struct uspace *space, vaddr_t va, pte_t *entry, paddr_t table);
+/* The block of a huge leaf becomes single pages, each with as many users as the block had. */
+void user_split_block(struct page *page);
 /* The huge leaf that contains `at` and begins below it, or NULL. */
 pte_t *user_huge_across(struct uspace *space, vaddr_t at);
 /* One reference fewer to the page or 2 MiB block that the entry holds, as counted in space->stats. */
@@ -111,6 +114,7 @@ struct user_cuts {
 };
 int user_cuts_prepare(struct uspace *space, vaddr_t start, vaddr_t end, bool areas,
                       struct user_cuts *cuts);
+void user_cuts_drop(struct uspace *space, struct user_cuts *cuts);
 void user_cuts_apply(struct uspace *space, struct user_cuts *cuts);
 
 #endif

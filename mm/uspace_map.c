@@ -14,7 +14,7 @@
 
 /* ---- cuts ---------------------------------------------------------------------------------------- */
 
-static void cuts_drop(struct uspace *space, struct user_cuts *cuts)
+void user_cuts_drop(struct uspace *space, struct user_cuts *cuts)
 {
     for (unsigned i = 0; i < 2; i++) {
         if (cuts->vma[i])
@@ -34,7 +34,7 @@ int user_cuts_prepare(struct uspace *space, vaddr_t start, vaddr_t end, bool are
         bool cut_huge = user_huge_across(space, cuts->at[i]);
         if ((cut_area && !(cuts->vma[i] = vma_alloc())) ||
             (cut_huge && !(cuts->table[i] = pt_table_alloc(&space->pt)))) {
-            cuts_drop(space, cuts);
+            user_cuts_drop(space, cuts);
             return -ENOMEM;
         }
     }
@@ -54,7 +54,7 @@ void user_cuts_apply(struct uspace *space, struct user_cuts *cuts)
             cuts->vma[i] = NULL;
         }
     }
-    cuts_drop(space, cuts);
+    user_cuts_drop(space, cuts);
 }
 
 /* ---- munmap --------------------------------------------------------------------------------------- */

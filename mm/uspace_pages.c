@@ -106,7 +106,7 @@ pte_t *user_huge_across(struct uspace *space, vaddr_t at)
     return level == 1 && pte_load(entry) ? entry : NULL;
 }
 
-static void split_block(struct page *page)
+void user_split_block(struct page *page)
 {
     u32 users = page->refcount;
 
@@ -121,7 +121,7 @@ void user_split_huge(struct uspace *space, vaddr_t va, pte_t *entry, paddr_t tab
 {
     pte_t huge = pte_load(entry), *leaf = phys_to_virt(table);
 
-    split_block(user_entry_page(huge & ~(HUGE_SIZE - 1)));
+    user_split_block(user_entry_page(huge & ~(HUGE_SIZE - 1)));
     for (u64 i = 0; i < HUGE_PAGES; i++)
         pte_store(&leaf[i], (huge & ~PTE_PS) + (i << PAGE_SHIFT));
     EVENT(&space->pt, TABLE_NEW, va, table, 1);

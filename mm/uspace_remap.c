@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * mremap and madvise. Moving an area moves its page-table entries, never the content of a page. As in
- * uspace_map.c, memory comes first, and a call that fails has changed nothing. No lock, see uspace.h.
+ * uspace_map.c, memory comes first, so that a call that fails has changed nothing. No lock, see uspace.h.
  */
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -42,94 +42,114 @@ int uspace_madvise(struct uspace *space, vaddr_t address, u64 size, int advice)
 
 /* ---- mremap ----------------------------------------------------------------------------------------- */
 
-static void move_back(struct uspace *space, vaddr_t from, vaddr_t to, vaddr_t done)
+/* From the entries of one leaf table, or from one huge leaf, whatever `from` is in: where that ends. */
+static vaddr_t chunk_end(vaddr_t from, unsigned level, vaddr_t end)
 {
-    for (vaddr_t at = from; at < done; at += PAGE_SIZE) {
-        unsigned level;
-        pte_t *entry = pt_leaf_entry(&space->pt, to + (at - from), &level);
-        if (level == 0 && pte_load(entry)) {
-            pte_store(pt_leaf_entry(&space->pt, at, &level), pte_load(entry));
-            pte_store(entry, 0);
-        }
-    }
+    return min_u64(end, (from | (pt_level_size(level ? level : 1) - 1)) + 1);
 }
 
-/* Huge leaves of [start, end) become tables, so that pages can be moved one by one. */
-static int split_all_huge(struct uspace *space, vaddr_t start, vaddr_t end)
+/* Tables for all that moves, which may lie across the border of two. -ENOMEM: some are there, some not. */
+static int make_tables_at(struct uspace *space, vaddr_t from, vaddr_t end, vaddr_t to)
 {
-    for (vaddr_t at = align_down(start, HUGE_SIZE); at < end; at += HUGE_SIZE) {
-        pte_t *huge = user_huge_across(space, at + PAGE_SIZE);
-        if (!huge)
+    vaddr_t next;
+
+    for (vaddr_t at = from; at < end; at = next) {
+        unsigned level;
+        pte_t *entry = pt_leaf_entry(&space->pt, at, &level);
+        next = chunk_end(at, level, end);
+        if (level > 0 && !pte_load(entry))
             continue;
-        paddr_t table = pt_table_alloc(&space->pt);
-        if (!table)
+        if (!user_entry_create(space, to + (at - from), 0) ||
+            !user_entry_create(space, to + (next - PAGE_SIZE - from), 0))
             return -ENOMEM;
-        user_split_huge(space, at, huge, table);
     }
     return 0;
 }
 
-/* Entries of [from, from + size) go to `to`, where nothing is. -ENOMEM: they are where they were. */
-static int move_entries(struct uspace *space, vaddr_t from, vaddr_t to, u64 size)
+static void move_leaves(struct uspace *space, pte_t *from, u64 n, vaddr_t to)
 {
     unsigned level;
-    int err = split_all_huge(space, from, from + size);
 
-    for (vaddr_t at = from; at < from + size && !err; at += PAGE_SIZE) {
-        pte_t *old = pt_leaf_entry(&space->pt, at, &level);
-        if (!pte_load(old))
+    for (u64 i = 0; i < n; i++) {
+        pte_t value = pte_load(&from[i]);
+        if (!value)
             continue;
-        pte_t *new = user_entry_create(space, to + (at - from), 0);
-        if (new) {
-            pte_store(new, pte_load(old));
-            pte_store(old, 0);
-        } else {
-            move_back(space, from, to, at);
-            err = -ENOMEM;
-        }
+        pte_store(pt_leaf_entry(&space->pt, to + (i << PAGE_SHIFT), &level), value);
+        pte_store(&from[i], 0);
     }
-    user_flush(space, from, from + size);
-    return err;
 }
 
-/* Where the tables of `area` alone end: the neighbours. */
-static void zap_area_range(struct uspace *space, vaddr_t start, vaddr_t end)
+/* A huge leaf becomes small ones at its new place, whose alignment is another one in general. */
+static void move_huge(struct uspace *space, pte_t *from, vaddr_t to)
+{
+    pte_t huge = pte_load(from);
+    unsigned level;
+
+    user_split_block(user_entry_page(huge & ~(HUGE_SIZE - 1)));
+    for (u64 i = 0; i < HUGE_PAGES; i++)
+        pte_store(pt_leaf_entry(&space->pt, to + (i << PAGE_SHIFT), &level),
+                  (huge & ~PTE_PS) + (i << PAGE_SHIFT));
+    pte_store(from, 0);
+    space->stats.huge_pages--;
+}
+
+/* Entries of [from, end) go to `to`, where nothing is, and all tables are. */
+static void move_entries(struct uspace *space, vaddr_t from, vaddr_t end, vaddr_t to)
+{
+    vaddr_t next;
+
+    for (vaddr_t at = from; at < end; at = next) {
+        unsigned level;
+        pte_t *entry = pt_leaf_entry(&space->pt, at, &level);
+        next = chunk_end(at, level, end);
+        if (level == 0)
+            move_leaves(space, entry, (next - at) >> PAGE_SHIFT, to + (at - from));
+        else if (pte_load(entry))
+            move_huge(space, entry, to + (at - from));
+    }
+    user_flush(space, from, end);
+}
+
+/* Tables in a range without areas go again. */
+static void drop_tables_at(struct uspace *space, vaddr_t start, vaddr_t end)
 {
     struct vma *above = vma_above(space, start);
-    struct vma *below = above                ? vma_prev(space, above)
-                        : space->stats.areas ? list_entry(space->list.prev, struct vma, link)
-                                             : NULL;
+    struct vma *below = above ? vma_prev(space, above) : vma_last(space);
 
     user_zap(space, start, end, below ? below->end : 0, above ? above->start : USER_HALF_END);
 }
 
 /*
- *   1 the new area, and everything that the new place needs
- *   2 the entries move
- *   3 the old area goes; the piece of it that does not move had been cut off before
+ *   1 all that is needed: pieces of areas, the new area, tables at the new place
+ *   2 the old piece becomes an area of its own, the entries move, the new area appears
+ *   3 the old piece goes
  */
-static s64 move_area(struct uspace *space, struct vma *vma, u64 new_size, vaddr_t to)
+static s64 move_area(struct uspace *space, vaddr_t from, u64 old_size, u64 new_size, vaddr_t to)
 {
-    vaddr_t from = vma->start;
-    u64 old_size = vma->end - from;
+    struct user_cuts cuts;
+    u64 moving = min_u64(old_size, new_size);
     struct vma *moved = vma_alloc();
+    int err = moved ? user_cuts_prepare(space, from, from + old_size, true, &cuts) : -ENOMEM;
 
-    if (!moved)
-        return -ENOMEM;
-    *moved = *vma;
-    moved->start = to;
-    moved->end = to + new_size;
-    int err = move_entries(space, from, to, min_u64(old_size, new_size));
+    if (err == 0 && make_tables_at(space, from, from + moving, to) != 0) {
+        drop_tables_at(space, to, to + new_size);
+        user_cuts_drop(space, &cuts);
+        err = -ENOMEM;
+    }
     if (err) {
-        zap_area_range(space, to, to + new_size); /* the tables that were made */
         vma_free(moved);
         return err;
     }
+    user_cuts_apply(space, &cuts);
+    *moved = *uspace_find(space, from);
+    moved->start = to;
+    moved->end = to + new_size;
     if (moved->store)
         pagestore_attach(moved->store, &moved->mapping);
+    move_entries(space, from, from + moving, to);
     vma_link(space, moved);
+    uspace_munmap(space, from, old_size); /* whole areas: it cannot fail */
     vma_merge(space, moved);
-    uspace_munmap(space, from, old_size);
     return (s64)to;
 }
 
@@ -143,17 +163,7 @@ static bool grow_in_place(struct uspace *space, struct vma *vma, vaddr_t old_end
     return true;
 }
 
-/* Make [old, old + old_size) an area of its own. */
-static struct vma *isolate(struct uspace *space, vaddr_t old, u64 old_size)
-{
-    struct user_cuts cuts;
-
-    if (user_cuts_prepare(space, old, old + old_size, true, &cuts) != 0)
-        return NULL;
-    user_cuts_apply(space, &cuts);
-    return uspace_find(space, old);
-}
-
+/* A fixed place is emptied at once, as in Linux: what was there is gone even if the move then fails. */
 static int choose_target(struct uspace *space, vaddr_t old, u64 old_size, u64 new_size, u32 flags,
                          vaddr_t *to)
 {
@@ -195,6 +205,5 @@ s64 uspace_mremap(struct uspace *space, vaddr_t old, u64 old_size, u64 new_size,
     int err = choose_target(space, old, old_size, new_size, flags, &to);
     if (err)
         return err;
-    vma = isolate(space, old, old_size);
-    return vma ? move_area(space, vma, new_size, to) : -ENOMEM;
+    return move_area(space, old, old_size, new_size, to);
 }

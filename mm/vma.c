@@ -73,7 +73,7 @@ struct vma *uspace_first(struct uspace *space)
     return list_empty(&space->list) ? NULL : list_entry(space->list.next, struct vma, link);
 }
 
-static struct vma *last_area(struct uspace *space)
+struct vma *vma_last(struct uspace *space)
 {
     return list_empty(&space->list) ? NULL : list_entry(space->list.prev, struct vma, link);
 }
@@ -81,7 +81,7 @@ static struct vma *last_area(struct uspace *space)
 /* Where the gap below this area begins (NULL: the one above the last area). */
 static vaddr_t gap_start(struct uspace *space, struct vma *vma)
 {
-    struct vma *below = vma ? vma_prev(space, vma) : last_area(space);
+    struct vma *below = vma ? vma_prev(space, vma) : vma_last(space);
     return below ? below->end : USER_START;
 }
 

@@ -26,6 +26,7 @@ void uspace_world_close(void)
     uspace_activate(NULL);
     uspace_fini();
     free(references);
+    world_quiet_counts();
     assert_same_counts(&at_open, "at the end");
     world_close();
 }
