@@ -15,7 +15,7 @@ HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -DEVENTS=1 -fno-omit-frame
 PROC_PURE  := $(addprefix proc/,cpio.c file.c inode.c io.c ldisc.c path.c ramfs.c ramfs_check.c ramfs_file.c unpack.c)
 
 # What needs the machine stays out; the rest is an archive, from which each test takes what it uses.
-HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/usercopy.c mm/start% tests/host/test_%,\
+HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/usercopy.c mm/start% tests/host/test_% tests/host/fuzz_%,\
                 $(wildcard lib/*.c mm/*.c mm/vmap/*.c tests/host/*.c)) $(PROC_PURE)
 HOST_OBJ   := $(HOST_SRC:%.c=$(O)/host/obj/%.o)
 HOST_TESTS := $(patsubst tests/host/%.c,$(O)/host/%,$(sort $(wildcard tests/host/test_*.c)))
@@ -36,6 +36,21 @@ $(O)/host/libvitrine.a: $(HOST_OBJ)
 $(HOST_TESTS): $(O)/host/%: $(O)/host/obj/tests/host/%.o $(O)/host/libvitrine.a
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOST_CC) $(HOST_SANITIZE) -o $@ $^ -lcmocka
+
+# Fuzzers: tests/host/fuzz_NAME.c with the sources in FUZZ_NAME, by libFuzzer, where clang is. `make fuzz-NAME` runs one
+# for FUZZ_SECONDS; the tests give each a bounded run with a fixed seed.
+FUZZ_SECONDS ?= 600
+FUZZ_cpio := proc/cpio.c proc/unpack.c proc/ramfs.c proc/ramfs_check.c proc/ramfs_file.c proc/inode.c proc/io.c \
+    proc/file.c lib/errno.c lib/format.c lib/string.c
+FUZZERS   := $(if $(shell command -v clang),$(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/fuzz_*.c)))
+
+host-tests: $(FUZZERS)
+$(FUZZERS): $(O)/host/fuzz_%: tests/host/fuzz_%.c $(wildcard lib/*.[ch] mm/*.h proc/*.[ch])
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D) && clang $(filter-out $(HOST_SANITIZE),$(HOST_CFLAGS)) -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $@ $< $(wildcard tests/host/fuzz_$*_*.c) $(FUZZ_$*)
+fuzz-%: $(O)/host/fuzz_%
+	$(Q)mkdir -p $(O)/host/corpus_$* && $< -max_total_time=$(FUZZ_SECONDS) $(O)/host/corpus_$*
 
 # Rewritten only when the compiler or its options change.
 $(O)/host/flags: FORCE

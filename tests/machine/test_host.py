@@ -31,6 +31,23 @@ def run(program):
     return result, cases
 
 
+def cpio_seed():
+    """A small good archive, behind the byte that says which allocation fails (none)."""
+    def entry(name, mode, content=b"", links=1, file=7):
+        fields = (file, mode, 0, 0, links, 0, len(content), 0, 0, 5, 1, len(name) + 1, 0)
+        out = b"070701" + b"".join(b"%08x" % field for field in fields) + name + b"\0"
+        out += b"\0" * (-len(out) % 4) + content
+        return out + b"\0" * (-len(content) % 4)
+    return b"\0" + b"".join([
+        entry(b".", 0o40755), entry(b"bin", 0o40755), entry(b"bin/a", 0o100755, b"text", 2),
+        entry(b"bin/b", 0o100755, b"", 2), entry(b"bin/l", 0o120777, b"a"), entry(b"dev", 0o40755),
+        entry(b"dev/console", 0o20600), entry(b"TRAILER!!!", 0)])
+
+
+def seed_corpus(name):
+    return [cpio_seed()] if name == "cpio" else []
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("program", programs())
 def test_host_program(program):
@@ -42,3 +59,21 @@ def test_host_program(program):
     assert result.returncode == 0, output
     with open(f"{ROOT}/tests/host/{program}.c", encoding="utf-8") as source:
         assert set(CASE.findall(source.read())) <= set(cases)
+
+
+@pytest.mark.parametrize("name", [os.path.basename(path)[len("fuzz_"):-2]
+                                  for path in sorted(glob.glob(f"{ROOT}/tests/host/fuzz_*.c"))])
+def test_fuzzers_find_nothing(name, tmp_path):
+    """A bounded run with a fixed seed, from a seed corpus when there is one; `make fuzz-NAME` is the long one."""
+    program = f"{BUILD}/host/fuzz_{name}"
+    if not os.path.exists(program):
+        pytest.skip("no clang: the fuzzers were not built")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    seeds = seed_corpus(name)
+    for number, seed in enumerate(seeds):
+        (corpus / f"seed{number}").write_bytes(seed)
+    result = subprocess.run([program, "-runs=30000", "-seed=1", "-max_len=4096", str(corpus)], cwd=tmp_path,
+                            capture_output=True, text=True, errors="replace", timeout=8 * HANG, check=False)
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert "DONE" in result.stderr, result.stderr[-4000:]
