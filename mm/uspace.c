@@ -103,16 +103,6 @@ struct uspace *uspace_current(void)
     return current;
 }
 
-void uspace_set_label(struct uspace *space, const char *label)
-{
-    string_copy(space->label, sizeof(space->label), label);
-}
-
-const char *uspace_label(const struct uspace *space)
-{
-    return space->label;
-}
-
 void uspace_for_each(bool (*visit)(void *ctx, struct uspace *space), void *ctx)
 {
     struct uspace *space;

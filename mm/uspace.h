@@ -66,9 +66,10 @@ struct vma {
 };
 
 struct uspace_stats {
-    u64 areas, mapped_pages;                /* of all vmas */
-    u64 anon_pages, file_pages, huge_pages; /* present now (4 KiB pages; huge: 2 MiB pages) */
-    u64 tables;                             /* page-table pages of the user half, root included */
+    u64 areas, mapped_pages;    /* of all vmas */
+    u64 anon_pages, file_pages; /* present now; those inside of 2 MiB pages too */
+    u64 huge_pages;             /* of them, 2 MiB each */
+    u64 tables;                 /* page-table pages of the user half, root included */
     u64 faults, cow_copies, cow_reuses, zero_page_maps;
 };
 
@@ -84,9 +85,6 @@ struct uspace *uspace_fork(struct uspace *space);
 void uspace_get(struct uspace *space);
 /* The last put gives every page, table and area back. NULL is allowed. */
 void uspace_put(struct uspace *space);
-/* Whose it is, for reports: "12 busybox". Cut at 23 characters. */
-void uspace_set_label(struct uspace *space, const char *label);
-const char *uspace_label(const struct uspace *space);
 /* Load its page table on this CPU and make it the current one; NULL: the kernel's alone. */
 void uspace_activate(struct uspace *space);
 struct uspace *uspace_current(void);

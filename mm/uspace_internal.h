@@ -38,7 +38,6 @@ struct uspace {
     vaddr_t brk_start, brk; /* the heap is [brk_start, brk), rounded up to pages */
     u64 visited;            /* areas looked at by the last search for a gap */
     struct uspace_stats stats;
-    char label[24];
 };
 
 /* A page full of zeros that every untouched page of anonymous memory shows. Its refcount stays 1. */

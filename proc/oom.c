@@ -15,8 +15,8 @@ static bool print_holder(void *asker, struct process *process)
         return true;
     uspace_read_stats(process->space, &stats);
     print("  %c %5d %-16s %8lu %8lu %8lu %8lu\n", process == asker ? '*' : ' ', process->pid,
-          process->name, stats.mapped_pages * 4, (stats.anon_pages + stats.huge_pages * 512) * 4,
-          stats.file_pages * 4, stats.tables * 4);
+          process->name, stats.mapped_pages * 4, stats.anon_pages * 4, stats.file_pages * 4,
+          stats.tables * 4);
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "mm/buddy.h"
 #include "mm/commands/view.h"
 #include "mm/slab.h"
+#include "mm/uspace.h"
 #include "mm/vmalloc_internal.h"
 
 static int buddyinfo_run(int argc, char **argv)
@@ -50,6 +51,23 @@ static void print_direct_map(void)
     print_kb("DirectMap1G:", bytes[2] >> PAGE_SHIFT);
 }
 
+static bool add_tables(void *sum, struct uspace *space)
+{
+    struct uspace_stats stats;
+
+    uspace_read_stats(space, &stats);
+    *(u64 *)sum += stats.tables;
+    return true;
+}
+
+static u64 user_tables(void)
+{
+    u64 tables = 0;
+
+    uspace_for_each(add_tables, &tables);
+    return tables;
+}
+
 static int meminfo_run(int argc, char **argv)
 {
     struct vmap_stats stats;
@@ -60,8 +78,9 @@ static int meminfo_run(int argc, char **argv)
     stats = vmap_space_stats(&kernel_vmalloc.space);
     print_kb("MemTotal:", kernel_buddy.managed);
     print_kb("MemFree:", buddy_free_pages(&kernel_buddy));
+    print_kb("AnonPages:", buddy_use_pages(&kernel_buddy, PAGE_USE_USER));
     print_kb("Slab:", kernel_buddy.use_pages[PAGE_USE_SLAB]);
-    print_kb("PageTables:", kernel_pagetable.tables);
+    print_kb("PageTables:", kernel_pagetable.tables + user_tables());
     print_kb("VmallocTotal:", VMALLOC_SIZE >> PAGE_SHIFT);
     print_kb("VmallocUsed:", vmalloc_nr_pages());
     print_kb("VmallocChunk:", stats.largest_free >> PAGE_SHIFT);

@@ -8,7 +8,7 @@ DIRECT_MAP = 0xffff888000000000
 DIRECT_MAP_END = DIRECT_MAP + (64 << 40)
 STATES = ["unmanaged", "free", "inside a free block", "on a per-CPU list", "used",
           "inside a used block"]
-USES = ["other", "page table", "slab", "vmalloc"]
+USES = ["other", "page table", "slab", "vmalloc", "user memory", "file in memory"]
 UNMANAGED, FREE, FREE_TAIL, PCP, USED, USED_TAIL = range(6)
 TABLE, SLAB, VMALLOC = 1, 2, 3
 MAX_ORDER = 10
