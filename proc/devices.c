@@ -81,10 +81,14 @@ static const struct file_ops random_ops = {
 
 /* Numbers as in Linux's devices.txt. */
 static const struct device devices[] = {
-    {DEVICE(1, 3), "null", 0666, &null_ops},        {DEVICE(1, 5), "zero", 0666, &zero_ops},
-    {DEVICE(1, 7), "full", 0666, &full_ops},        {DEVICE(1, 8), "random", 0666, &random_ops},
-    {DEVICE(1, 9), "urandom", 0666, &random_ops},   {DEVICE(5, 0), "tty", 0666, &tty_file_ops},
+    {DEVICE(1, 3), "null", 0666, &null_ops},
+    {DEVICE(1, 5), "zero", 0666, &zero_ops},
+    {DEVICE(1, 7), "full", 0666, &full_ops},
+    {DEVICE(1, 8), "random", 0666, &random_ops},
+    {DEVICE(1, 9), "urandom", 0666, &random_ops},
+    {DEVICE(5, 0), "tty", 0666, &tty_file_ops},
     {DEVICE(5, 1), "console", 0600, &tty_file_ops},
+    {DEVICE(10, 63), "vmstat", 0444, &vmstat_file_ops},
 };
 
 void devices_init(void)

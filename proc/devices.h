@@ -5,4 +5,6 @@
 
 void devices_init(void); /* boot, once */
 
+extern const struct file_ops vmstat_file_ops; /* proc/dev_vmstat.c */
+
 #endif

@@ -2,6 +2,7 @@
 /* The system calls about memory: arguments checked as Linux does, the work in mm/uspace. */
 #include "lib/bits.h"
 #include "lib/errno.h"
+#include "mm/pagestore.h"
 #include "proc/file.h"
 #include "proc/syscall.h"
 #include "proc/task.h"
@@ -12,20 +13,26 @@
 #define MAP_TYPE 0xfUL
 #define MAP_SHARED_VALIDATE 3UL
 
-/* The store behind a descriptor, if this kind of mapping of it is allowed. */
-static int mappable_store(u64 fd, u64 prot, u64 flags, struct pagestore **out, const char **name)
+/* The pages behind a descriptor, if this kind of mapping of them is allowed, and under which name. */
+static int mappable_store(u64 fd, u64 prot, u64 *flags, struct pagestore **out, const char **name)
 {
+    char path[256];
     struct file *file = fd_file((int)fd);
     if (!file)
         return -EBADF;
-    *out = file->inode ? inode_store(file->inode) : NULL;
+    *out = file->ops->pages ? file->ops->pages(file)
+           : file->inode    ? inode_store(file->inode)
+                            : NULL;
     if (!*out)
         return -ENODEV;
     u32 mode = file->flags & O_ACCMODE;
-    bool writes = flags & MAP_SHARED && prot & PROT_WRITE;
+    bool writes = *flags & MAP_SHARED && prot & PROT_WRITE;
     if ((mode != O_RDONLY && mode != O_RDWR) || (writes && mode != O_RDWR))
         return -EACCES;
-    *name = inode_map_name(file->inode);
+    if (*flags & MAP_SHARED && mode != O_RDWR)
+        *flags |= MAP_NEVER_WRITE;
+    inode_path(file->inode, path, sizeof(path));
+    *name = pagestore_name(*out, path); /* a device's pages, too, so not inode_map_name() */
     return *name ? 0 : -ENOMEM;
 }
 
@@ -33,10 +40,11 @@ static s64 sys_mmap(u64 address, u64 size, u64 prot, u64 flags, u64 fd, u64 offs
 {
     struct pagestore *store = NULL;
     const char *name = NULL;
+    flags &= ~(u64)MAP_NEVER_WRITE;
     if (offset % PAGE_SIZE || !size)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
-        int error = mappable_store(fd, prot, flags, &store, &name);
+        int error = mappable_store(fd, prot, &flags, &store, &name);
         if (error)
             return error;
     }
