@@ -39,10 +39,13 @@
 #define MAP_STACK 0x20000u
 #define MAP_FIXED_NOREPLACE 0x100000u
 #define MAP_NEVER_WRITE 0x80000000u /* ours: a shared mapping of what was opened for reading only */
+#define MAP_NO_HUGE 0x40000000u     /* ours: madvise(MADV_NOHUGEPAGE) */
 #define MREMAP_MAYMOVE 1u
 #define MREMAP_FIXED 2u
 #define MADV_DONTNEED 4
 #define MADV_FREE 8
+#define MADV_HUGEPAGE 14
+#define MADV_NOHUGEPAGE 15
 
 #define USER_MMAP_TOP                                                                              \
     (USER_END - 128 * MIB)         /* mmap goes down from here; the first stack lies above */

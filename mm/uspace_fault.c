@@ -51,8 +51,9 @@ static bool wants_huge(const struct vma *vma, vaddr_t address, unsigned level)
 {
     vaddr_t base = align_down(address, HUGE_SIZE);
 
-    return level > 0 && uspace_huge && base >= vma->start && base + HUGE_SIZE <= vma->end &&
-           !(vma->flags & MAP_GROWSDOWN) && kernel_buddy.free >= kernel_buddy.managed / 4;
+    return level > 0 && uspace_huge && !(vma->flags & MAP_NO_HUGE) && base >= vma->start &&
+           base + HUGE_SIZE <= vma->end && !(vma->flags & MAP_GROWSDOWN) &&
+           kernel_buddy.free >= kernel_buddy.managed / 4;
 }
 
 /* False: no block, or no table. A small page may still be had. */

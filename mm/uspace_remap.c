@@ -9,10 +9,29 @@
 
 /* ---- madvise -------------------------------------------------------------------------------------- */
 
-/* Advice that changes nothing here: NORMAL, RANDOM, SEQUENTIAL, WILLNEED, HUGEPAGE, NOHUGEPAGE. */
+/* Advice that changes nothing here: NORMAL, RANDOM, SEQUENTIAL, WILLNEED. */
 static bool is_hint_only(int advice)
 {
-    return (advice >= 0 && advice <= 3) || advice == 14 || advice == 15;
+    return advice >= 0 && advice <= 3;
+}
+
+/* HUGEPAGE, NOHUGEPAGE: for faults to come; what is there stays as it is. */
+static int advise_huge(struct uspace *space, vaddr_t address, vaddr_t end, bool allow)
+{
+    struct user_cuts cuts;
+    vaddr_t at = address;
+    int err = user_cuts_prepare(space, address, end, true, &cuts);
+
+    if (err)
+        return err;
+    user_cuts_apply(space, &cuts);
+    for (struct vma *vma = vma_above(space, address); vma && vma->start < end;
+         vma = uspace_next(space, vma)) {
+        at = vma->start <= at ? vma->end : at;
+        vma->flags = allow ? vma->flags & ~MAP_NO_HUGE : vma->flags | MAP_NO_HUGE;
+        vma = vma_merge(space, vma);
+    }
+    return at < end ? -ENOMEM : 0; /* there were holes */
 }
 
 int uspace_madvise(struct uspace *space, vaddr_t address, u64 size, int advice)
@@ -23,12 +42,15 @@ int uspace_madvise(struct uspace *space, vaddr_t address, u64 size, int advice)
     if (!is_aligned(address, PAGE_SIZE) || !align_up_checked(size, PAGE_SIZE, &size) ||
         !add_checked(address, size, &end))
         return -EINVAL;
-    if (advice != MADV_DONTNEED && advice != MADV_FREE)
+    bool huge = advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE;
+    if (!huge && advice != MADV_DONTNEED && advice != MADV_FREE)
         return is_hint_only(advice) ? 0 : -EINVAL;
     if (!size)
         return 0;
     if (end > USER_END)
         return -ENOMEM;
+    if (huge)
+        return advise_huge(space, address, end, advice == MADV_HUGEPAGE);
     int err = user_cuts_prepare(space, address, end, false, &cuts);
     if (err)
         return err;

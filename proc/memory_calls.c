@@ -40,7 +40,7 @@ static s64 sys_mmap(u64 address, u64 size, u64 prot, u64 flags, u64 fd, u64 offs
 {
     struct pagestore *store = NULL;
     const char *name = NULL;
-    flags &= ~(u64)MAP_NEVER_WRITE;
+    flags &= ~(u64)(MAP_NEVER_WRITE | MAP_NO_HUGE);
     if (offset % PAGE_SIZE || !size)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS)) {
