@@ -111,6 +111,11 @@ struct page *buddy_alloc(struct buddy *buddy, gfp_t gfp, unsigned order, vaddr_t
  */
 void buddy_free(struct buddy *buddy, struct page *page, unsigned order, vaddr_t caller);
 
+/* One page that is born serving `use` (not OTHER, not SLAB), and its way back: as alloc, page_set_use() and free, but
+ * on the fast path. A page that says that it serves something else is freed all the same. */
+struct page *buddy_alloc_for(struct buddy *buddy, gfp_t gfp, enum page_use use, vaddr_t caller);
+void buddy_free_from(struct buddy *buddy, struct page *page, enum page_use use, vaddr_t caller);
+
 /*
  * Up to n pages into out[]; returns how many (0..n: partial results are possible and are the caller's
  * to free). Takes the largest blocks first, one lock round per block, and splits them into order-0

@@ -58,7 +58,8 @@ void buddy_drain_this_cpu(struct buddy *buddy);
 /* A single page as most of them are while used / while on a per-CPU list. */
 #define HEADER_USED PAGE_HEADER(PAGE_USED, 0, 1)
 #define HEADER_PCP PAGE_HEADER(PAGE_PCP, 0, 0)
-#define HEADER_VMALLOC (HEADER_USED | (u64)PAGE_USE_VMALLOC << 16)
+#define HEADER_USE(use) (HEADER_USED | (u64)(use) << 16)
+#define HEADER_VMALLOC HEADER_USE(PAGE_USE_VMALLOC)
 #define HEADER_ORDER(order) ((u64)(order) << 8) /* ... of a block: this added */
 
 /* PAGE_FLAG_POISONED stays until the content has been verified. */

@@ -23,12 +23,9 @@ const struct pt_ops pt_memblock_ops = {table_from_memblock, table_to_memblock};
 
 static paddr_t take_table(struct buddy *buddy, gfp_t gfp)
 {
-    struct page *page = buddy_alloc(buddy, gfp | __GFP_ZERO, 0, CALLER());
+    struct page *page = buddy_alloc_for(buddy, gfp | __GFP_ZERO, PAGE_USE_TABLE, CALLER());
 
-    if (!page)
-        return 0;
-    page_set_use(buddy, page, PAGE_USE_TABLE);
-    return (paddr_t)(page - buddy->pages) << PAGE_SHIFT;
+    return page ? (paddr_t)(page - buddy->pages) << PAGE_SHIFT : 0;
 }
 
 static paddr_t table_from_buddy(void *ctx)
@@ -49,7 +46,7 @@ static void table_to_buddy(void *ctx, paddr_t table)
     if (buddy->pages[pfn].state == PAGE_UNMANAGED)
         buddy_add_range(buddy, pfn, pfn + 1);
     else
-        buddy_free(buddy, &buddy->pages[pfn], 0, CALLER());
+        buddy_free_from(buddy, &buddy->pages[pfn], PAGE_USE_TABLE, CALLER());
 }
 
 const struct pt_ops pt_buddy_ops = {table_from_buddy, table_to_buddy};

@@ -14,14 +14,16 @@ bool uspace_huge = true;
 
 /* ---- pages ------------------------------------------------------------------------------------- */
 
-/* Content undefined or zeroed: the caller fills it before a program sees it. */
+/* Content undefined unless __GFP_ZERO: the caller fills it before a program sees it. */
 static struct page *take_page(gfp_t gfp)
 {
-    struct page *page = alloc_pages(gfp | __GFP_NOWARN, 0);
+    return buddy_alloc_for(&kernel_buddy, gfp | __GFP_NOWARN, PAGE_USE_USER, CALLER());
+}
 
+static void drop_page(struct page *page)
+{
     if (page)
-        page_set_use(&kernel_buddy, page, PAGE_USE_USER);
-    return page;
+        buddy_free_from(&kernel_buddy, page, PAGE_USE_USER, CALLER());
 }
 
 static void set_entry(struct uspace *space, vaddr_t va, pte_t *entry, struct page *page, pte_t bits)
@@ -36,7 +38,7 @@ static int map_own(struct uspace *space, struct vma *vma, vaddr_t va, struct pag
     pte_t *entry = user_entry_create(space, va, 0);
 
     if (!entry) {
-        free_pages(page, 0);
+        drop_page(page);
         return -ENOMEM;
     }
     set_entry(space, va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
@@ -176,7 +178,7 @@ static int write_huge(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *
     struct page *copy = take_page(0);
     paddr_t table = copy ? pt_table_alloc(&space->pt) : 0;
     if (!table) {
-        free_pages(copy, 0);
+        drop_page(copy);
         return -ENOMEM;
     }
     user_split_huge(space, va, entry, table);
@@ -185,7 +187,7 @@ static int write_huge(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *
         map_copy(space, vma, va, entry, copy);
         return 0;
     }
-    free_pages(copy, 0);
+    drop_page(copy);
     return write_own(space, va, entry);
 }
 

@@ -61,7 +61,7 @@ static inline void put_page(struct page *page)
     if (page->refcount > 1)
         page->refcount--;
     else
-        free_pages(page, 0);
+        buddy_free_from(&kernel_buddy, page, PAGE_USE_USER, CALLER());
 }
 
 void user_put_page(struct uspace *space, pte_t entry)
