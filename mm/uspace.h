@@ -38,8 +38,8 @@
 #define MAP_POPULATE 0x8000u
 #define MAP_STACK 0x20000u
 #define MAP_FIXED_NOREPLACE 0x100000u
+#define MAP_NO_HUGE 0x40000000u     /* ours: after MADV_NOHUGEPAGE */
 #define MAP_NEVER_WRITE 0x80000000u /* ours: a shared mapping of what was opened for reading only */
-#define MAP_NO_HUGE 0x40000000u     /* ours: madvise(MADV_NOHUGEPAGE) */
 #define MREMAP_MAYMOVE 1u
 #define MREMAP_FIXED 2u
 #define MADV_DONTNEED 4

@@ -32,16 +32,23 @@ static void set_entry(struct uspace *space, vaddr_t va, pte_t *entry, struct pag
     pte_store(entry, page_to_phys(page) | bits);
 }
 
-/* Map a new page of this space's own at va; the page comes back when there is no table for it. */
-static int map_own(struct uspace *space, struct vma *vma, vaddr_t va, struct page *page)
+/* Where nothing is mapped yet. */
+struct place {
+    vaddr_t va;
+    pte_t *entry; /* the entry that decides about va, at this level */
+    unsigned level;
+};
+
+/* Map a new page of this space's own; it goes back when there is no table for it. */
+static int map_own(struct uspace *space, struct vma *vma, const struct place *at, struct page *page)
 {
-    pte_t *entry = user_entry_create(space, va, 0);
+    pte_t *entry = user_entry_below(space, at->va, at->entry, at->level, 0);
 
     if (!entry) {
         drop_page(page);
         return -ENOMEM;
     }
-    set_entry(space, va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
+    set_entry(space, at->va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
     space->stats.anon_pages++;
     return 0;
 }
@@ -49,23 +56,24 @@ static int map_own(struct uspace *space, struct vma *vma, vaddr_t va, struct pag
 /* ---- first touch of anonymous memory ------------------------------------------------------------- */
 
 /* Large blocks only while memory is plentiful: what is touched here and there needs few of 512 pages. */
-static bool wants_huge(const struct vma *vma, vaddr_t address, unsigned level)
+static bool wants_huge(const struct vma *vma, const struct place *at)
 {
-    vaddr_t base = align_down(address, HUGE_SIZE);
+    vaddr_t base = align_down(at->va, HUGE_SIZE);
 
-    return level > 0 && uspace_huge && !(vma->flags & MAP_NO_HUGE) && base >= vma->start &&
-           base + HUGE_SIZE <= vma->end && !(vma->flags & MAP_GROWSDOWN) &&
+    return at->level > 0 && uspace_huge && base >= vma->start && base + HUGE_SIZE <= vma->end &&
+           !(vma->flags & (MAP_GROWSDOWN | MAP_NO_HUGE)) &&
            kernel_buddy.free >= kernel_buddy.managed / 4;
 }
 
 /* False: no block, or no table. A small page may still be had. */
-static bool map_huge(struct uspace *space, struct vma *vma, vaddr_t base)
+static bool map_huge(struct uspace *space, struct vma *vma, const struct place *at)
 {
     struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, HUGE_ORDER);
 
     if (!page)
         return false;
-    pte_t *entry = user_entry_create(space, base, 1);
+    vaddr_t base = align_down(at->va, HUGE_SIZE);
+    pte_t *entry = user_entry_below(space, base, at->entry, at->level, 1);
     if (!entry) {
         free_pages(page, HUGE_ORDER);
         return false;
@@ -77,33 +85,32 @@ static bool map_huge(struct uspace *space, struct vma *vma, vaddr_t base)
     return true;
 }
 
-static int map_zero_page(struct uspace *space, struct vma *vma, vaddr_t va)
+static int map_zero_page(struct uspace *space, struct vma *vma, const struct place *at)
 {
-    pte_t *entry = user_entry_create(space, va, 0);
+    pte_t *entry = user_entry_below(space, at->va, at->entry, at->level, 0);
 
     if (!entry)
         return -ENOMEM;
-    set_entry(space, va, entry, user_zero_page, user_leaf_bits(vma, false));
+    set_entry(space, at->va, entry, user_zero_page, user_leaf_bits(vma, false));
     space->stats.zero_page_maps++;
     return 0;
 }
 
-static int first_touch(struct uspace *space, struct vma *vma, vaddr_t va, bool write,
-                       unsigned level)
+static int first_touch(struct uspace *space, struct vma *vma, const struct place *at, bool write)
 {
     if (!write)
-        return map_zero_page(space, vma, va);
-    if (wants_huge(vma, va, level) && map_huge(space, vma, align_down(va, HUGE_SIZE)))
+        return map_zero_page(space, vma, at);
+    if (wants_huge(vma, at) && map_huge(space, vma, at))
         return 0;
     struct page *page = take_page(__GFP_ZERO);
-    return page ? map_own(space, vma, va, page) : -ENOMEM;
+    return page ? map_own(space, vma, at, page) : -ENOMEM;
 }
 
 /* ---- first touch of a page of a store -------------------------------------------------------------- */
 
-static int touch_store(struct uspace *space, struct vma *vma, vaddr_t va, bool write)
+static int touch_store(struct uspace *space, struct vma *vma, const struct place *at, bool write)
 {
-    u64 index = vma->pgoff + ((va - vma->start) >> PAGE_SHIFT);
+    u64 index = vma->pgoff + ((at->va - vma->start) >> PAGE_SHIFT);
     bool shared = vma->flags & MAP_SHARED;
 
     if (index >= bytes_to_pages(pagestore_size(vma->store)))
@@ -116,14 +123,14 @@ static int touch_store(struct uspace *space, struct vma *vma, vaddr_t va, bool w
         if (!own)
             return -ENOMEM;
         memcpy(page_address(own), page_address(page), PAGE_SIZE);
-        return map_own(space, vma, va, own);
+        return map_own(space, vma, at, own);
     }
-    pte_t *entry = user_entry_create(space, va, 0);
+    pte_t *entry = user_entry_below(space, at->va, at->entry, at->level, 0);
     if (!entry)
         return -ENOMEM;
     page->refcount++;
     space->stats.file_pages++;
-    set_entry(space, va, entry, page, user_leaf_bits(vma, shared && vma->prot & PROT_WRITE));
+    set_entry(space, at->va, entry, page, user_leaf_bits(vma, shared && vma->prot & PROT_WRITE));
     return 0;
 }
 
@@ -144,7 +151,10 @@ static void map_copy(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *e
     pte_t old = pte_load(entry);
     struct page *page = user_entry_page(old);
 
-    memcpy(page_address(copy), page_address(page), PAGE_SIZE);
+    if (page == user_zero_page)
+        memset(page_address(copy), 0, PAGE_SIZE);
+    else
+        memcpy(page_address(copy), page_address(page), PAGE_SIZE);
     set_entry(space, va, entry, copy, user_leaf_bits(vma, true));
     space->stats.anon_pages++;
     space->stats.cow_copies += page != user_zero_page;
@@ -219,24 +229,26 @@ static bool access_allowed(const struct vma *vma, u64 error)
 
 int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
 {
-    vaddr_t va = align_down(address, PAGE_SIZE);
     bool write = error & USER_WRITE;
-    unsigned level;
+    struct place at = {.va = align_down(address, PAGE_SIZE)};
 
+    ASSERT(!(error & USER_RESERVED), "the tables of a program have a reserved bit set: %#lx",
+           address);
     space->stats.faults++;
     struct vma *vma = uspace_find(space, address);
     if (unlikely(!vma) && !(vma = grow_stack(space, address)))
         return -EFAULT;
     if (unlikely(!access_allowed(vma, error)))
         return -EACCES;
-    pte_t *entry = pt_leaf_entry(&space->pt, va, &level);
-    pte_t value = pte_load(entry);
+    at.entry = pt_leaf_entry(&space->pt, at.va, &at.level);
+    pte_t value = pte_load(at.entry);
     if (!value)
-        return vma->store ? touch_store(space, vma, va, write)
-                          : first_touch(space, vma, va, write, level);
+        return vma->store ? touch_store(space, vma, &at, write)
+                          : first_touch(space, vma, &at, write);
     if (write && !(value & PTE_W))
-        return level ? write_huge(space, vma, va, entry) : write_page(space, vma, va, entry);
-    user_flush(space, va,
-               va + PAGE_SIZE); /* another thread was first: only the TLB does not know */
+        return at.level ? write_huge(space, vma, at.va, at.entry)
+                        : write_page(space, vma, at.va, at.entry);
+    user_flush(space, at.va,
+               at.va + PAGE_SIZE); /* another thread was first: only the TLB is late */
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of a user space share: uspace.c (life), uspace_map.c (mmap and its kin), vma.c (the areas),
+ * What the files of a user space share: uspace.c (life), uspace_map.c (mmap), uspace_protect.c, uspace_remap.c, vma.c (the areas),
  * uspace_pages.c (page tables of the user half), uspace_fault.c, uspace_fork.c. Not for anybody else.
  *
  * An entry of a user page table is 0, or it has a page. P is clear in one that has a page of an area with
@@ -24,8 +24,9 @@
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
 #define HUGE_PAGES (1UL << HUGE_ORDER)
 
-/* Page-fault error code (SDM 3A, 4.7): PF_WRITE and PF_FETCH of kernel/trap.h, which the host does not have. */
+/* Page-fault error code (SDM 3A, 4.7): PF_WRITE, PF_RESERVED, PF_FETCH of kernel/trap.h, which the host does not have. */
 #define USER_WRITE (1UL << 1)
+#define USER_RESERVED (1UL << 3)
 #define USER_FETCH (1UL << 4)
 
 struct uspace {
@@ -76,6 +77,15 @@ extern const struct rb_augment vma_augment;
 
 /* The entry for va at `level` (0 or 1) with the tables that lead to it; NULL: no memory, nothing made. */
 pte_t *user_entry_create(struct uspace *space, vaddr_t va, unsigned level);
+pte_t *user_make_tables(struct uspace *space, vaddr_t va, pte_t *entry, unsigned from,
+                        unsigned level);
+/* The same for who knows the entry at level `at` already, which decides about va. */
+static inline pte_t *user_entry_below(struct uspace *space, vaddr_t va, pte_t *entry, unsigned at,
+                                      unsigned level)
+{
+    ASSERT(at >= level, "%#lx: a table hangs where a leaf of level %u is wanted", va, level);
+    return likely(at == level) ? entry : user_make_tables(space, va, entry, at, level);
+}
 /* Give back the pages of [start, end), and the tables that no other area can need: those whose whole range
  * lies between the neighbours [floor, ceiling) of what was unmapped. Huge leaves lie inside or outside. */
 void user_zap(struct uspace *space, vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceiling);
@@ -104,6 +114,9 @@ static inline struct vma *vma_of(const struct rb_node *node)
 }
 
 /* ---- uspace_map.c ------------------------------------------------------------------------------ */
+
+/* Whole pages inside the user half, not none? *end is set, size rounded up. */
+bool user_range_of(vaddr_t address, u64 size, vaddr_t *end);
 
 /* What cutting areas and huge leaves at two addresses needs: had in advance, so that the rest cannot fail. */
 struct user_cuts {

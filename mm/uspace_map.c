@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mmap, munmap, mprotect, brk: changes of areas. Each first gets all the memory that it will need (areas
+ * mmap, munmap, brk: areas come and go. Each first gets all the memory that it will need (areas
  * for the pieces, tables for huge leaves that are cut), then does its work, which cannot fail any more; so
  * a call that fails has changed nothing. No lock, see uspace.h. Keeps U1..U6. Read next: uspace_pages.c.
  */
@@ -60,7 +60,7 @@ void user_cuts_apply(struct uspace *space, struct user_cuts *cuts)
 /* ---- munmap --------------------------------------------------------------------------------------- */
 
 /* Whole pages inside the user half? *end is set. */
-static bool range_of(vaddr_t address, u64 size, vaddr_t *end)
+bool user_range_of(vaddr_t address, u64 size, vaddr_t *end)
 {
     u64 rounded;
     return is_aligned(address, PAGE_SIZE) && size && align_up_checked(size, PAGE_SIZE, &rounded) &&
@@ -91,7 +91,7 @@ int uspace_munmap(struct uspace *space, vaddr_t address, u64 size)
     struct user_cuts cuts;
     vaddr_t end;
 
-    if (!range_of(address, size, &end))
+    if (!user_range_of(address, size, &end))
         return -EINVAL;
     int err = user_cuts_prepare(space, address, end, true, &cuts);
     if (err)
@@ -224,79 +224,6 @@ s64 uspace_mmap(struct uspace *space, vaddr_t address, u64 size, u32 prot, u32 f
     if (flags & MAP_POPULATE)
         populate(space, address, address + size, prot);
     return (s64)address;
-}
-
-/* ---- mprotect --------------------------------------------------------------------------------------- */
-
-/* Write permission of a private page is not given here: the next write decides whether to copy. */
-static pte_t entry_for(const struct vma *vma, pte_t old)
-{
-    bool write = vma->prot & PROT_WRITE && (old & PTE_W || vma->flags & MAP_SHARED);
-    pte_t keep = old & (PTE_FRAME | PTE_PS | PTE_D);
-
-    return keep | (user_leaf_bits(vma, write) & ~PTE_D);
-}
-
-static void protect_pages(struct uspace *space, const struct vma *vma)
-{
-    struct pt_cursor cursor;
-
-    for (pt_cursor_begin(&cursor, &space->pt, vma->start, vma->end - 1); !cursor.done;
-         pt_cursor_next(&cursor))
-        if (cursor.value)
-            pte_store(cursor.entry, entry_for(vma, cursor.value));
-    user_flush(space, vma->start, vma->end);
-}
-
-/* Is every page of [start, end) in some area? */
-static bool all_mapped(struct uspace *space, vaddr_t start, vaddr_t end)
-{
-    for (struct vma *vma = vma_above(space, start); vma && vma->start <= start;
-         vma = uspace_next(space, vma)) {
-        if (vma->end >= end)
-            return true;
-        start = vma->end;
-    }
-    return false;
-}
-
-/* Would this open for writing what may only be read? */
-static bool forbidden(struct uspace *space, vaddr_t start, vaddr_t end, u32 prot)
-{
-    struct vma *vma = prot & PROT_WRITE ? vma_above(space, start) : NULL;
-
-    for (; vma && vma->start < end; vma = uspace_next(space, vma))
-        if (vma->flags & MAP_NEVER_WRITE)
-            return true;
-    return false;
-}
-
-int uspace_mprotect(struct uspace *space, vaddr_t address, u64 size, u32 prot)
-{
-    struct user_cuts cuts;
-    vaddr_t end;
-
-    if (!is_aligned(address, PAGE_SIZE) || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
-        return -EINVAL;
-    if (!size)
-        return 0;
-    if (!range_of(address, size, &end) || !all_mapped(space, address, end))
-        return -ENOMEM;
-    if (forbidden(space, address, end, prot))
-        return -EACCES;
-    int err = user_cuts_prepare(space, address, end, true, &cuts);
-    if (err)
-        return err;
-    user_cuts_apply(space, &cuts);
-    for (struct vma *vma = vma_above(space, address); vma && vma->start < end;
-         vma = uspace_next(space, vma)) {
-        if (vma->prot != prot) {
-            vma->prot = prot;
-            protect_pages(space, vma);
-        }
-        vma = vma_merge(space, vma);
-    }
-    return 0;
 }
 
 /* ---- brk --------------------------------------------------------------------------------------------- */

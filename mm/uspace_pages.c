@@ -22,8 +22,8 @@ void user_flush(struct uspace *space, vaddr_t start, vaddr_t end)
 /* ---- the way down ------------------------------------------------------------------------------ */
 
 /* All the tables first, then the links: nothing has to be taken back. */
-static __noinline pte_t *make_tables(struct uspace *space, vaddr_t va, pte_t *entry, unsigned from,
-                                     unsigned level)
+__noinline pte_t *user_make_tables(struct uspace *space, vaddr_t va, pte_t *entry, unsigned from,
+                                   unsigned level)
 {
     paddr_t table[PT_LEVELS];
 
@@ -50,8 +50,7 @@ pte_t *user_entry_create(struct uspace *space, vaddr_t va, unsigned level)
     unsigned at;
     pte_t *entry = pt_leaf_entry(&space->pt, va, &at);
 
-    ASSERT(at >= level, "%#lx: a table hangs where a leaf of level %u is wanted", va, level);
-    return at == level ? entry : make_tables(space, va, entry, at, level);
+    return user_entry_below(space, va, entry, at, level);
 }
 
 /* ---- references -------------------------------------------------------------------------------- */

@@ -1,68 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * mremap and madvise. Moving an area moves its page-table entries, never the content of a page. As in
+ * mremap. Moving an area moves its page-table entries, never the content of a page. As in
  * uspace_map.c, memory comes first, so that a call that fails has changed nothing. No lock, see uspace.h.
  */
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "mm/uspace_internal.h"
-
-/* ---- madvise -------------------------------------------------------------------------------------- */
-
-/* Advice that changes nothing here: NORMAL, RANDOM, SEQUENTIAL, WILLNEED. */
-static bool is_hint_only(int advice)
-{
-    return advice >= 0 && advice <= 3;
-}
-
-/* HUGEPAGE, NOHUGEPAGE: for faults to come; what is there stays as it is. */
-static int advise_huge(struct uspace *space, vaddr_t address, vaddr_t end, bool allow)
-{
-    struct user_cuts cuts;
-    vaddr_t at = address;
-    int err = user_cuts_prepare(space, address, end, true, &cuts);
-
-    if (err)
-        return err;
-    user_cuts_apply(space, &cuts);
-    for (struct vma *vma = vma_above(space, address); vma && vma->start < end;
-         vma = uspace_next(space, vma)) {
-        at = vma->start <= at ? vma->end : at;
-        vma->flags = allow ? vma->flags & ~MAP_NO_HUGE : vma->flags | MAP_NO_HUGE;
-        vma = vma_merge(space, vma);
-    }
-    return at < end ? -ENOMEM : 0; /* there were holes */
-}
-
-int uspace_madvise(struct uspace *space, vaddr_t address, u64 size, int advice)
-{
-    struct user_cuts cuts;
-    vaddr_t end, at = address;
-
-    if (!is_aligned(address, PAGE_SIZE) || !align_up_checked(size, PAGE_SIZE, &size) ||
-        !add_checked(address, size, &end))
-        return -EINVAL;
-    bool huge = advice == MADV_HUGEPAGE || advice == MADV_NOHUGEPAGE;
-    if (!huge && advice != MADV_DONTNEED && advice != MADV_FREE)
-        return is_hint_only(advice) ? 0 : -EINVAL;
-    if (!size)
-        return 0;
-    if (end > USER_END)
-        return -ENOMEM;
-    if (huge)
-        return advise_huge(space, address, end, advice == MADV_HUGEPAGE);
-    int err = user_cuts_prepare(space, address, end, false, &cuts);
-    if (err)
-        return err;
-    user_cuts_apply(space, &cuts);
-    user_zap(space, address, end, 1, 0);
-    for (struct vma *vma = vma_above(space, at); vma && vma->start <= at && at < end;
-         vma = uspace_next(space, vma))
-        at = vma->end;
-    return at < end ? -ENOMEM : 0; /* there were holes */
-}
-
-/* ---- mremap ----------------------------------------------------------------------------------------- */
 
 /* From the entries of one leaf table, or from one huge leaf, whatever `from` is in: where that ends. */
 static vaddr_t chunk_end(vaddr_t from, unsigned level, vaddr_t end)

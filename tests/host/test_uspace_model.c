@@ -26,6 +26,7 @@ typedef signed char s8;
 /* One page of a space, as the program sees it. */
 struct cell {
     bool mapped, own; /* own: its content is `value`, whatever the store has */
+    bool small;       /* after MADV_NOHUGEPAGE: an area of another kind */
     u8 prot;
     s8 store; /* -1: anonymous and private; else an index into stores[] */
     bool shared;
@@ -200,6 +201,16 @@ static void do_mprotect(struct program *p)
 static void do_madvise(struct program *p)
 {
     struct span s = pick_span();
+
+    if (!pick(3)) {
+        bool small = pick(2);
+        s64 got = uspace_madvise(p->space, address_of(s.first), s.pages << PAGE_SHIFT,
+                                 small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+        expect_result("madvise huge", s, got, all_mapped(p, s) ? 0 : -ENOMEM);
+        for (u64 i = 0; i < s.pages; i++)
+            p->cell[s.first + i].small = small;
+        return;
+    }
     s64 got = uspace_madvise(p->space, address_of(s.first), s.pages << PAGE_SHIFT, MADV_DONTNEED);
 
     expect_result("madvise", s, got, all_mapped(p, s) ? 0 : -ENOMEM);
@@ -217,7 +228,7 @@ static bool one_area(const struct program *p, struct span s)
     for (u64 i = 0; i < s.pages; i++) {
         const struct cell *b = a + i;
         if (!b->mapped || b->prot != a->prot || b->store != a->store || b->shared != a->shared ||
-            (a->store >= 0 && b->offset != a->offset + i))
+            b->small != a->small || (a->store >= 0 && b->offset != a->offset + i))
             return false;
     }
     return true;
@@ -235,6 +246,7 @@ static void move_cells(struct program *p, struct span from, u64 to, u64 pages)
                                  .prot = last.prot,
                                  .store = last.store,
                                  .shared = last.shared,
+                                 .small = last.small,
                                  .offset = last.offset + (u32)i};
     memset(&p->cell[from.first], 0, from.pages * sizeof(moved[0]));
     memcpy(&p->cell[to], moved, pages * sizeof(moved[0]));
