@@ -65,23 +65,31 @@ class Machine:
             self.console = Console(self.process, log, fifo, self.attach)
             self.console.start()
 
+    def connect(self):
+        """The machine protocol, once QEMU listens: the socket's name is there a moment before that."""
+        if not appears(self.qmp_path, self.process):
+            return False
+        stream = socket.socket(socket.AF_UNIX)
+        while stream.connect_ex(self.qmp_path):
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.02)
+        self.stream, self.answers = stream, stream.makefile(encoding="utf-8")
+        self.answers.readline()
+        self.qmp("qmp_capabilities")
+        return True
+
     def qmp(self, command, **arguments):
         """The answer of one command; None when QEMU is gone."""
         try:
-            if not self.stream:
-                if not appears(self.qmp_path, self.process):
-                    return None
-                self.stream = socket.socket(socket.AF_UNIX)
-                self.stream.connect(self.qmp_path)
-                self.answers = self.stream.makefile(encoding="utf-8")
-                self.answers.readline()
-                self.qmp("qmp_capabilities")
+            if not self.stream and not self.connect():
+                return None
             self.stream.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
             for line in self.answers:
                 answer = json.loads(line)
                 if "event" not in answer:
                     return answer.get("return")
-        except (OSError, AttributeError, ValueError):
+        except (OSError, ValueError):
             pass
         return None
 

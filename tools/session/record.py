@@ -54,7 +54,8 @@ class Recording:
     def boot(self):
         said = self.wait(0, BOOT_SECONDS)
         if not said or not self.end:
-            raise Failed(f"nothing was recorded: the machine said nothing\n{self.machine.errors()}")
+            raise Failed(f"nothing was recorded: {len(said)} bytes said, {self.end} instructions executed\n"
+                         f"{self.machine.errors()}")
         return said
 
     def run(self, text, seconds=COMMAND_SECONDS):
