@@ -49,7 +49,8 @@ class Recording:
 
     def rests(self, still):
         """Whether a machine that was still for so many seconds stays so."""
-        return still > STILL and self.machine.rests() in (("off", "halted", "waits") if still > UNASKED else ("off", "halted"))
+        final = ("off", "halted", "waits") if still > UNASKED else ("off", "halted")
+        return still > STILL and self.machine.rests() in final
 
     def boot(self):
         said = self.wait(0, BOOT_SECONDS)
