@@ -146,7 +146,10 @@ KILL_QEMU = """python
 import glob, json, os, signal
 disk = json.loads(os.environ["VITRINE_SESSION"])["snapshots"].encode()
 for path in glob.glob("/proc/[0-9]*/cmdline"):
-    command = open(path, "rb").read()
+    try:
+        command = open(path, "rb").read()
+    except OSError:  # ended meanwhile
+        continue
     if command.startswith(b"qemu-system") and disk in command:
         os.kill(int(path.split("/")[2]), signal.SIGKILL)
 end

@@ -15,7 +15,8 @@ from session.machine import Failed, Machine
 
 BOOT_SECONDS = 120
 COMMAND_SECONDS = 120
-STILL = 1.0  # seconds without an instruction: the machine has halted
+STILL = 1.0  # seconds without an instruction, and the machine says that it is off or halted
+UNASKED = 10.0  # the same, and it waits for an interrupt: a command asks for input that nobody will type
 CTRL_C = "\x03"
 
 
@@ -31,25 +32,31 @@ class Recording:
         return answer["icount"] if answer else self.end
 
     def wait(self, position, seconds):
-        """Until the prompt, or the machine halts, or the time is over; then it is stopped. What it said."""
+        """Until the prompt, or the machine is at rest, or the time is over; then it is stopped. What it said.
+        That no instruction was executed for a while is no rest: the host may be busy."""
         deadline, last, since = time.monotonic() + seconds, -1, 0.0
         while True:
             said, prompt = self.console.wait_for_prompt(position, 0.25)
-            at = self.instructions()
+            now, at = time.monotonic(), self.instructions()
             if at != last:
-                last, since = at, time.monotonic()
-            halted = time.monotonic() - since > STILL or self.console.ended
-            if prompt or halted or time.monotonic() > deadline:
+                last, since = at, now
+            if prompt or self.console.ended or now > deadline or self.rests(now - since):
                 break
         self.machine.qmp("stop")
         self.end = max(self.end, self.instructions())
         self.alive = prompt
         return said
 
+    def rests(self, still):
+        """Whether a machine that was still for so many seconds stays so."""
+        final = ("off", "halted", "waits") if still > UNASKED else ("off", "halted")
+        return still > STILL and self.machine.rests() in final
+
     def boot(self):
         said = self.wait(0, BOOT_SECONDS)
         if not said or not self.end:
-            raise Failed(f"nothing was recorded: the machine said nothing\n{self.machine.errors()}")
+            raise Failed(f"nothing was recorded: {len(said)} bytes said, {self.end} instructions executed\n"
+                         f"{self.machine.errors()}")
         return said
 
     def run(self, text, seconds=COMMAND_SECONDS):

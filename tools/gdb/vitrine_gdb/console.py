@@ -10,7 +10,7 @@ from .time_machine import TimeCommand, machine, session, show_position
 from .time_operations import EntryBreakpoints
 
 LINES = 20
-NEXT_PROMPT, WAITING = "editor_start", "console_input_wait"  # functions of the kernel's shell
+NEXT_PROMPT, WAITING, RUN_LINE = "editor_start", "console_input_wait", "command_run_line"  # of the kernel's shell
 
 
 def send(text):
@@ -81,6 +81,8 @@ makes. `make gdb OP='vmalloc 3p'` begins with it; again for the next command."""
         if not self.at_the_prompt(limit):
             raise Sentence("the machine did not reach its shell: `console` shows what it said")
         send(self.text)
+        if not self.stop_at(RUN_LINE, limit):
+            raise Sentence("the shell did not take the line: `console` shows what it said")
         self.next_operation(limit)
         show_position()
 
@@ -94,12 +96,16 @@ makes. `make gdb OP='vmalloc 3p'` begins with it; again for the next command."""
         """Up to where the shell waits for a line, unless it does already."""
         if self.shell_waits():
             return True
-        prompt = self.breakpoint(NEXT_PROMPT)
+        return self.stop_at(NEXT_PROMPT, limit)
+
+    def stop_at(self, function, limit):
+        """Run to the next call of a function; whether the machine got there."""
+        there = self.breakpoint(function)
         try:
             machine.run(limit)
-            return prompt.hit_count > 0
+            return there.hit_count > 0
         finally:
-            prompt.delete()
+            there.delete()
 
     @staticmethod
     def shell_waits():
