@@ -29,6 +29,70 @@ static void describe_place(char *out, u64 size, struct uspace *space, vaddr_t ad
                   vma->prot & PROT_WRITE ? 'w' : '-', vma->prot & PROT_EXEC ? 'x' : '-');
 }
 
+/* Instructions of one or two bytes that ring 3 may not execute; `modrm` / 8 tells those apart that share them. */
+static const struct {
+    u8 first, last; /* opcode, after 0x0f where `two` */
+    bool two;
+    s32 reg; /* -1: any */
+    const char *name;
+} privileged[] = {
+    {0x6c, 0x6d, false, -1, "INS"},
+    {0x6e, 0x6f, false, -1, "OUTS"},
+    {0xe4, 0xe5, false, -1, "IN"},
+    {0xec, 0xed, false, -1, "IN"},
+    {0xe6, 0xe7, false, -1, "OUT"},
+    {0xee, 0xef, false, -1, "OUT"},
+    {0xf4, 0xf4, false, -1, "HLT"},
+    {0xfa, 0xfa, false, -1, "CLI"},
+    {0xfb, 0xfb, false, -1, "STI"},
+    {0x00, 0x00, true, 2, "LLDT"},
+    {0x00, 0x00, true, 3, "LTR"},
+    {0x01, 0x01, true, 2, "LGDT"},
+    {0x01, 0x01, true, 3, "LIDT"},
+    {0x01, 0x01, true, 6, "LMSW"},
+    {0x01, 0x01, true, 7, "INVLPG"},
+    {0x06, 0x06, true, -1, "CLTS"},
+    {0x07, 0x07, true, -1, "SYSRET"},
+    {0x08, 0x09, true, -1, "WBINVD"},
+    {0x20, 0x20, true, -1, "MOV from a control register"},
+    {0x22, 0x22, true, -1, "MOV to a control register"},
+    {0x21, 0x21, true, -1, "MOV from a debug register"},
+    {0x23, 0x23, true, -1, "MOV to a debug register"},
+    {0x30, 0x30, true, -1, "WRMSR"},
+    {0x32, 0x32, true, -1, "RDMSR"},
+};
+
+static const char *privileged_name(const u8 *code)
+{
+    bool two = code[0] == 0x0f;
+    u8 opcode = code[two], modrm = code[two + 1];
+    if (two && opcode == 0x01 && modrm == 0xf8)
+        return "SWAPGS";
+    for (u32 i = 0; i < ARRAY_SIZE(privileged); i++)
+        if (privileged[i].two == two && opcode >= privileged[i].first &&
+            opcode <= privileged[i].last &&
+            (privileged[i].reg < 0 || privileged[i].reg == (modrm >> 3 & 7)))
+            return privileged[i].name;
+    return NULL;
+}
+
+/* What a general protection fault was about, by its instruction. */
+static void describe_protection(char *out, u64 size, struct uspace *space, vaddr_t rip)
+{
+    u8 code[4] = {0}, *at = code;
+    uspace_peek(space, rip, code, sizeof(code));
+    if (*at == 0x66 || (*at & 0xf0) == 0x40) /* operand size or REX in front */
+        at++;
+    const char *name = privileged_name(at);
+    if (name)
+        format_to(out, size, "%s is for ring 0", name);
+    else if (*at == 0xcd)
+        format_to(out, size, "the gate of interrupt %#x is not for ring 3", at[1]);
+    else
+        format_to(out, size,
+                  "an address that is none (not canonical), or a segment it may not have");
+}
+
 /* Signals that somebody sent need no explanation, only those that the program earned by itself. */
 static bool is_fault(const struct trap_frame *frame)
 {
@@ -43,10 +107,18 @@ void fault_teach(const struct trap_frame *frame, int signal, const struct signal
         signal == SIGKILL || signal == SIGALRM || signal == SIGQUIT)
         return;
     if (frame->vector == TRAP_PAGE_FAULT && (signal == SIGSEGV || signal == SIGBUS)) {
-        describe_place(place, sizeof(place), process->space, cause->address);
+        if (frame->error_code & PF_USER)
+            describe_place(place, sizeof(place), process->space, cause->address);
+        else
+            format_to(place, sizeof(place),
+                      "by the processor for an instruction that ring 3 cannot finish");
         print("%d (%s) %s: %s %#lx at rip %#lx: %s\n", process->pid, process->name,
               signal_name(signal), access_name(frame->error_code), cause->address, frame->rip,
               place);
+    } else if (frame->vector == TRAP_PROTECTION) {
+        describe_protection(place, sizeof(place), process->space, frame->rip);
+        print("%d (%s) %s: general protection fault at rip %#lx: %s\n", process->pid, process->name,
+              signal_name(signal), frame->rip, place);
     } else if (is_fault(frame)) {
         print("%d (%s) %s: %s at rip %#lx\n", process->pid, process->name, signal_name(signal),
               trap_name(frame->vector), frame->rip);

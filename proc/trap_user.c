@@ -100,7 +100,7 @@ void user_leave(struct trap_frame *frame)
     struct task *task = current_task();
     irq_disable();
     while (task->work || !returnable(frame)) {
-        if (!returnable(frame)) {
+        if (!task->work) { /* else the signal that is on its way knows better what was wrong */
             struct signal_cause cause = {.code = SI_KERNEL};
             signal_force(SIGSEGV, &cause);
         }

@@ -228,27 +228,28 @@ PRIVILEGED(do_swapgs, "swapgs")
 PRIVILEGED(do_sysret, "sysretq")
 PRIVILEGED(do_iret, "pushq $0; pushq %%rsp; pushfq; pushq $8; pushq $0; iretq")
 
+static sigjmp_buf refused;
+
+static void on_refusal(int signal)
+{
+    siglongjmp(refused, signal);
+}
+
 /* Every software interrupt. 3 is the debugger's, 4 for INTO, 0x80 Linux's old door; no other gate is open to ring 3. */
 static void interrupts(void)
 {
-    for (int vector = 0; vector < 256; vector++) {
+    signal(SIGSEGV, on_refusal);
+    for (volatile int vector = 0; vector < 256; vector++) {
         char code[] = {'\xcd', (char)vector, '\xc3'};
-        int status;
         if (vector == 3 || vector == 4 || vector == 0x80)
             continue;
-        pid_t child = fork();
-        if (child < 0)
-            die("fork");
-        if (child == 0) {
+        if (sigsetjmp(refused, 1) == 0) {
             execute(code, sizeof(code));
-            _exit(0);
-        }
-        if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status) ||
-            WTERMSIG(status) != SIGSEGV) {
-            printf("int %#x: status %#x\n", vector, status);
+            printf("int %#x: let in\n", vector);
             _exit(1);
         }
     }
+    signal(SIGSEGV, SIG_DFL);
     raise(SIGSEGV); /* all 253 ended like this */
 }
 
