@@ -187,7 +187,7 @@ int program_load(struct program *out, const char *path, struct exec_strings *str
 static void fresh_registers(struct trap_frame *frame, const struct program *program)
 {
     u64 cs = frame->cs, ss = frame->ss;
-    *frame = (struct trap_frame){.cs = cs, .ss = ss, .rflags = RFLAGS_IF | 2};
+    *frame = (struct trap_frame){.cs = cs, .ss = ss, .rflags = RFLAGS_IF | 2, .vector = NO_VECTOR};
     frame->rip = program->entry;
     frame->rsp = program->stack;
 }

@@ -31,7 +31,8 @@ struct file_ops {
     u32 (*poll)(struct file *file);                 /* POLLIN.. ready now */
     struct wait_queue *(*queue)(struct file *file); /* where poll sleeps */
     void (*release)(struct file *file);             /* last reference gone */
-    struct pagestore *(*pages)(struct file *file);  /* what mmap maps; NULL: those of the inode, if any */
+    struct pagestore *(*pages)(
+        struct file *file); /* what mmap maps; NULL: those of the inode, if any */
 };
 
 struct file {

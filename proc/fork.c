@@ -50,7 +50,7 @@ static void copy_registers(struct task *child, const struct task *parent)
 {
     *child->frame = *parent->frame;
     child->frame->rax = 0;
-    child->frame->vector = 0;
+    child->frame->vector = NO_VECTOR;
     child->fs_base = parent->fs_base;
     child->gs_base = parent->gs_base;
     child->blocked = parent->blocked;
@@ -123,8 +123,7 @@ static void undo(struct task *task, bool thread)
     process_free(process);
 }
 
-/* The numbers that the caller wants written; the child's own copy is written by its parent while the page is
- * still shared or by the child's first look: both see the parent's space, so it is peeked in there. */
+/* The numbers that the caller wants written: the parent's copy here, the child's in the child's own space. */
 static int store_numbers(struct task *task, const struct clone_args *args)
 {
     if (args->flags & CLONE_PARENT_SETTID &&

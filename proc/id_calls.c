@@ -19,6 +19,8 @@
 #define ARCH_SET_FS 0x1002
 #define ARCH_GET_FS 0x1003
 #define ARCH_GET_GS 0x1004
+#define PR_SET_NAME 15
+#define PR_GET_NAME 16
 #define LIMITS 16
 #define LIMIT_STACK 3
 #define LIMIT_PROCESSES 6
@@ -291,3 +293,29 @@ static s64 sys_arch_prctl(u64 code, u64 value, u64 c __unused, u64 d __unused, u
     }
 }
 SYSCALL(arch_prctl, 158, "xp");
+
+static s64 set_name(vaddr_t from)
+{
+    struct process *process = current_process();
+    char name[sizeof(process->name)];
+    s64 length = strncpy_from_user(name, from, sizeof(name));
+    if (length == -EFAULT)
+        return length;
+    name[sizeof(name) - 1] = '\0';
+    memset(process->name, 0, sizeof(process->name));
+    string_copy(process->name, sizeof(process->name), name);
+    task_set_label(current_task());
+    return 0;
+}
+
+static s64 sys_prctl(u64 option, u64 argument, u64 c __unused, u64 d __unused, u64 e __unused,
+                     u64 f __unused)
+{
+    const struct process *process = current_process();
+    if (option == PR_SET_NAME)
+        return set_name(argument);
+    if (option == PR_GET_NAME)
+        return copy_to_user(argument, process->name, sizeof(process->name)) ? -EFAULT : 0;
+    return -EINVAL;
+}
+SYSCALL(prctl, 157, "dp");

@@ -296,7 +296,7 @@ static void restart_call(struct trap_frame *frame, const struct signal_action *a
         return;
     frame->rip -= 2;
     frame->rax = frame->error_code;
-    frame->vector = 0; /* once */
+    frame->vector = NO_VECTOR; /* once */
 }
 
 static void run_handler(struct trap_frame *frame, int signal)

@@ -16,6 +16,7 @@
 #include "mm/usercopy.h"
 #include "proc/fpu.h"
 #include "proc/signal_internal.h"
+#include "proc/syscall.h"
 
 #define RED_ZONE 128
 #define SS_ONSTACK 1
@@ -172,7 +173,7 @@ static void take_registers(struct trap_frame *frame, const struct user_context *
     frame->cs = USER_CODE;
     frame->ss = USER_DATA;
     frame->rflags = (context->rflags & FLAGS_OF_PROGRAM) | RFLAGS_IF | 2;
-    frame->vector = 0; /* no call is to be repeated */
+    frame->vector = NO_VECTOR; /* no call is to be repeated */
 }
 
 bool signal_pop_frame(struct trap_frame *frame)

@@ -44,5 +44,7 @@ void strace_leave(const struct syscall *call, s64 result);
 void user_leave(struct trap_frame *frame);
 
 #define SYSCALL_VECTOR 256 /* trap_frame.vector of a system call; error_code is its number */
+#define NO_VECTOR                                                                                  \
+    257 /* of a frame that neither a trap nor a call has filled, or whose call is over */
 
 #endif

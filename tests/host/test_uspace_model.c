@@ -121,14 +121,37 @@ struct span {
     u64 first, pages;
 };
 
-/* Mostly short, sometimes long enough for huge pages; edges of the last one are likely to be met again. */
+/* Mostly short, often whole 2 MiB pages; edges, of tables too, are likely to be met again. */
 static struct span pick_span(void)
 {
-    static const u64 edges[] = {0, 188, 700, 1212, 1536};
-    u64 first = pick(3) ? pick(WINDOW_PAGES) : edges[pick(ARRAY_SIZE(edges))];
-    u64 pages = 1 + (pick(4) ? pick(12) : pick(1100));
+    static const u64 edges[] = {0, 187, 188, 699, 700, 1211, 1212, 1536};
+    u64 first = pick(2) ? pick(WINDOW_PAGES) : edges[pick(ARRAY_SIZE(edges))];
+    u64 pages = pick(3) ? 1 + pick(12) : pick(2) ? 1 + pick(1100) : 512 * (1 + pick(2));
 
     return (struct span){first, min_u64(pages, WINDOW_PAGES - first)};
+}
+
+/*
+ * Some pages of a range before and after a call on it: what they were is in the TLB then, and must not be
+ * seen any more.
+ */
+#define PROBES 4
+static u64 probes[PROBES];
+
+static void probe(struct program *p)
+{
+    for (unsigned i = 0; i < PROBES; i++) {
+        check_read(p, probes[i]);
+        do_write(p, probes[i]);
+        check_execute(p, probes[i]);
+    }
+}
+
+static void probe_before(struct program *p, struct span s)
+{
+    for (unsigned i = 0; i < PROBES; i++)
+        probes[i] = s.first + pick(s.pages);
+    probe(p);
 }
 
 static bool all_free(const struct program *p, struct span s)
@@ -164,6 +187,11 @@ static void do_mmap(struct program *p)
 
     if (store >= 0)
         s.pages = min_u64(s.pages, STORE_PAGES - offset);
+    else if (!pick(6)) { /* room for huge pages, and the same for all */
+        s = (struct span){0, WINDOW_PAGES};
+        prot = PROT_READ | PROT_WRITE;
+    }
+    probe_before(p, s);
     bool expected = replace || all_free(p, s);
     s64 got = uspace_mmap(p->space, address_of(s.first), s.pages << PAGE_SHIFT, prot,
                           flags | (store < 0 ? MAP_ANONYMOUS : 0),
@@ -180,6 +208,7 @@ static void do_mmap(struct program *p)
 static void do_munmap(struct program *p)
 {
     struct span s = pick_span();
+    probe_before(p, s);
     s64 got = uspace_munmap(p->space, address_of(s.first), s.pages << PAGE_SHIFT);
 
     expect_result("munmap", s, got, 0);
@@ -191,6 +220,7 @@ static void do_mprotect(struct program *p)
     struct span s = pick_span();
     u8 prot = (u8)pick(8);
     bool expected = all_mapped(p, s);
+    probe_before(p, s);
     s64 got = uspace_mprotect(p->space, address_of(s.first), s.pages << PAGE_SHIFT, prot);
 
     expect_result("mprotect", s, got, expected ? 0 : -ENOMEM);
@@ -202,6 +232,7 @@ static void do_madvise(struct program *p)
 {
     struct span s = pick_span();
 
+    probe_before(p, s);
     if (!pick(3)) {
         bool small = pick(2);
         s64 got = uspace_madvise(p->space, address_of(s.first), s.pages << PAGE_SHIFT,
@@ -257,11 +288,18 @@ static void do_mremap(struct program *p)
 {
     struct span s = pick_span(), t = pick_span();
     u64 size = s.pages << PAGE_SHIFT, new_size = t.pages << PAGE_SHIFT;
+
+    if (!pick(3)) { /* one huge page to where none fits */
+        s = (struct span){188 + 512 * pick(2), 512};
+        t = (struct span){s.first == 188 ? 720 + pick(300) : pick(150), 512};
+        size = new_size = 512 << PAGE_SHIFT;
+    }
     bool overlap = t.first < s.first + s.pages && s.first < t.first + t.pages;
 
     if (!one_area(p, s) ||
         (p->cell[s.first].store >= 0 && p->cell[s.first].offset + t.pages > STORE_PAGES))
         return;
+    probe_before(p, s);
     if (pick(2)) {
         s64 got = uspace_mremap(p->space, address_of(s.first), size, new_size,
                                 MREMAP_MAYMOVE | MREMAP_FIXED, address_of(t.first));
@@ -295,11 +333,15 @@ static void do_fork(struct program *parent)
 
     if (child == parent)
         return;
+    probe_before(parent, (struct span){0, WINDOW_PAGES});
     if (child->space)
         do_exit(child);
     *child = *parent;
     child->space = uspace_fork(parent->space);
     assert_non_null(child->space);
+    probe(parent); /* from the TLB that was filled before the fork */
+    for (unsigned i = 0; i < PROBES; i++)
+        check_read(child, probes[i]);
 }
 
 static void do_truncate(void)
@@ -332,41 +374,59 @@ static void do_access(struct program *p)
     }
 }
 
-static void step(void)
+/* One program runs for a while, as in life. */
+static struct program *pick_program(void)
 {
-    struct program *p = &programs[pick(SPACES)];
+    static struct program *last = programs;
 
-    if (!p->space) {
-        p->space = uspace_create();
-        assert_non_null(p->space);
+    if (!pick(6))
+        last = &programs[pick(SPACES)];
+    if (!last->space) {
+        last->space = uspace_create();
+        assert_non_null(last->space);
     }
-    switch (pick(24)) {
-    case 0 ... 3:
+    return last;
+}
+
+static void change_areas(struct program *p, u64 what)
+{
+    switch (what) {
+    case 0 ... 2:
         do_mmap(p);
         break;
+    case 3:
     case 4:
-    case 5:
         do_munmap(p);
         break;
+    case 5:
     case 6:
-    case 7:
         do_mprotect(p);
         break;
-    case 8:
+    case 7:
         do_madvise(p);
         break;
-    case 9:
-    case 10:
+    default:
         do_mremap(p);
+    }
+    probe(p);
+}
+
+static void step(void)
+{
+    struct program *p = pick_program();
+
+    switch (pick(24)) {
+    case 0 ... 9:
+        change_areas(p, pick(10));
         break;
-    case 11:
+    case 10:
         do_fork(p);
         break;
-    case 12:
-        if (!pick(4))
+    case 11:
+        if (!pick(8))
             do_exit(p);
         break;
-    case 13:
+    case 12:
         if (!pick(4))
             do_truncate();
         break;

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""What lies between a program and the kernel: the same promises as Linux's, NMIs at any instruction of the way in and
+out, processors with and without XSAVE and SMAP, and processes as the kernel's own shell sees them."""
+import os
+import re
+import subprocess
+
+import pytest
+from machine import BUILD, HANG, Machine
+
+NMIS = 400
+
+
+def promises(text):
+    """The lines of `abi` without what the kernel says in between."""
+    return [line for line in text.replace("\r", "").split("\n") if re.match(r"\S.{33} ", line) and line[0] != "["
+            and not re.match(r"\d+ \(abi\)", line)]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("cpu", ["max", "qemu64", "Nehalem", "Haswell"])
+@pytest.mark.parametrize("flavour", ["og", "o2"])
+def test_promises_are_linuxs(cpu, flavour):
+    """The same binary says the same on this machine's Linux and on Vitrine."""
+    program = os.path.abspath(f"{BUILD}/user/abi")
+    linux = subprocess.run([program], capture_output=True, text=True, check=True, timeout=HANG).stdout
+    with Machine(cpu=cpu, flavour=flavour) as machine:
+        machine.boot()
+        assert promises(machine.run("run abi")) == promises(linux)
+        assert len(promises(linux)) > 60
+
+
+def test_nmi_at_any_instruction_of_a_call():
+    """With the program's GS and the kernel's code, on the kernel's stack or still on the program's: NMIs are counted."""
+    with Machine(flavour="o2") as machine:
+        machine.boot()
+        machine.run("run hello")
+        machine.send("run sh -c 'while :; do :; done' &\r")
+        machine.send("run ubench 16; run ubench 16; run ubench 16; run ubench 16\r")
+        for _ in range(NMIS):
+            machine.qmp("inject-nmi")
+        machine.wake()
+        counted = int(re.search(r"NMI\D*(\d+)", machine.run("cpus"), re.I)[1])
+        assert 0 < counted <= NMIS
+        assert "MemTotal" in machine.run("meminfo")
+
+
+@pytest.mark.quick
+def test_processes_from_the_kernels_shell():
+    with Machine() as machine:
+        machine.boot()
+        assert "no processes" in machine.run("ps")
+        assert "EINVAL" not in machine.run("run sleep 1000 &")
+        pid = re.search(r"^ *(\d+) .* sleep$", machine.run("ps"), re.M)[1]
+        assert re.search(rf"^ *{pid} +0 .* sleeps +time ", machine.run("ps"), re.M)
+        assert re.search(r"^7f\S+ rw-p .*\[stack\]", machine.run(f"maps {pid}"), re.M)
+        assert "usage" in machine.run("kill").lower()
+        assert "no process 77" in machine.run("kill 77")
+        machine.run(f"kill {pid} STOP")
+        assert re.search(rf"^ *{pid} .* stopped ", machine.run("ps"), re.M)
+        machine.run(f"kill {pid} KILL")
+        machine.run("run true")
+        assert "no processes" in machine.run("ps")
+
+
+@pytest.mark.quick
+def test_exit_status_is_told():
+    with Machine() as machine:
+        machine.boot()
+        assert "false: exit status 1" in machine.run("run false")
+        assert "ended by SIGKILL" in machine.run("run sh -c 'kill -9 $$'")
+        assert "ENOENT" in machine.run("run no-such-program")
+        assert "EACCES" in machine.run("run /tmp")
