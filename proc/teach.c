@@ -107,10 +107,8 @@ void fault_teach(const struct trap_frame *frame, int signal, const struct signal
         signal == SIGKILL || signal == SIGALRM || signal == SIGQUIT)
         return;
     if (frame->rip >= NON_CANONICAL_LOW) {
-        print("%d (%s) %s: jump to %#lx: that is no address that a program can have
-              ",
-              process->pid,
-              process->name, signal_name(signal), frame->rip);
+        print("%d (%s) %s: jump to %#lx: that is no address that a program can have\n",
+              process->pid, process->name, signal_name(signal), frame->rip);
     } else if (frame->vector == TRAP_PAGE_FAULT && (signal == SIGSEGV || signal == SIGBUS)) {
         if (frame->error_code & PF_USER)
             describe_place(place, sizeof(place), process->space, cause->address);
