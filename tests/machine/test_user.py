@@ -186,6 +186,7 @@ def test_a_thousand_forks(machine):
 
 PROGRAMS = [
     ("hello one two", r"process \d+, .*\n(.*\n)*  argv\[2\] = two\n"),
+    ("badfiles", r"^(\d{4}) of \1 calls answered as they have to"),
     ("cow", r"child   just forked +64 KiB +32 KiB +64 KiB +0 KiB\n"
             r"child   has written 4 pages +64 KiB +40 KiB +48 KiB +16 KiB\n(.*\n)*"
             r"parent  has written all, no copy +64 KiB +64 KiB +0 KiB +64 KiB\n"),
