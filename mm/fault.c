@@ -168,7 +168,8 @@ void fault_print_chain(vaddr_t address)
     static const char *const level_names[PT_LEVELS] = {"PTE", "PMD", "PUD", "PGD"};
     struct pt_walk walk;
     char text[96];
-    pt_walk(&kernel_pagetable, address, &walk);
+    struct uspace *space = address < USER_HALF_END ? uspace_current() : NULL;
+    pt_walk(space ? uspace_pagetable(space) : &kernel_pagetable, address, &walk);
     print("page-table chain of 0x%016lx:\n", address);
     for (unsigned level = PT_LEVELS; level-- > walk.stopped_at;) {
         pte_describe(walk.value[level], level, text, sizeof(text));
@@ -181,14 +182,7 @@ void fault_print_chain(vaddr_t address)
               walk.writable ? "RW" : "RO", walk.executable ? "X" : "NX", walk.physical);
 }
 
-/* ---- programs ------------------------------------------------------------------------------------- */
-
-static fault_user_hook user_hook;
-
-void fault_set_user_hook(fault_user_hook hook)
-{
-    user_hook = hook;
-}
+/* ---- for programs ------------------------------------------------------------------------------------- */
 
 /* With interrupts as they were: zeroing two megabytes takes its time. */
 static int resolve(struct trap_frame *frame, vaddr_t address)
@@ -213,22 +207,10 @@ static bool page_in_for_kernel(struct trap_frame *frame)
            resolve(frame, address) == 0;
 }
 
-static bool user_page_fault(struct trap_frame *frame, vaddr_t address)
-{
-    u64 error = frame->error_code;
-    int err = resolve(frame, address);
-
-    return err == 0 ||
-           (!(error & PF_RESERVED) && user_hook && user_hook(frame, address, error, err));
-}
-
 static bool handle_page_fault(struct trap_frame *frame)
 {
-    vaddr_t address = read_cr2();
-    if (trap_from_user(frame) && user_page_fault(frame, address))
-        return true;
     static struct fault_explanation explanation;
-    fault_explain(address, frame->error_code, &explanation);
+    fault_explain(read_cr2(), frame->error_code, &explanation);
     panic_at(frame, explanation.next, "%s", explanation.what);
 }
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Page faults explained. Nothing is repaired here (yet): the kernel half has no demand paging. A
- * fault becomes a sentence: which region, which area (or which area was here before), guard page or
- * use after free, who allocated, who freed, and the page-table chain with the level that failed.
+ * Page faults of ring 0. A copy from or to user memory pages in what it touches (mm/uspace_fault.c; ring 3's
+ * own faults go there straight from proc/trap_user.c). The kernel half has no demand paging: any other fault
+ * becomes a sentence: which region, which area (or which area was here before), guard page or use after free,
+ * who allocated, who freed, and the page-table chain with the level that failed.
  */
 #ifndef MM_FAULT_H
 #define MM_FAULT_H
 
 #include "lib/types.h"
-
-struct trap_frame;
 
 enum fault_kind {
     FAULT_NULL,
@@ -32,13 +31,6 @@ struct fault_explanation {
 
 /* Explain an access. error: page-fault error code bits (kernel/trap.h PF_*). Reads memory only. */
 void fault_explain(vaddr_t address, u64 error, struct fault_explanation *out);
-
-/*
- * What becomes of a program whose access cannot be resolved: proc/ registers it. reason: what uspace_fault()
- * said (-EFAULT, -EACCES, -EIO, -ENOMEM). True: dealt with (a signal is pending, or another task runs).
- */
-typedef bool (*fault_user_hook)(struct trap_frame *frame, vaddr_t address, u64 error, int reason);
-void fault_set_user_hook(fault_user_hook hook);
 
 /* Register #PF and #DF with kernel/trap and the chain printer with kernel/panic. Once, after vmalloc. */
 void fault_init(void);

@@ -4,6 +4,7 @@
 #include "kernel/printk.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "mm/commands/place.h"
 #include "proc/clock.h"
 #include "proc/process.h"
 #include "proc/rusage.h"
@@ -63,6 +64,18 @@ static struct process *process_named(const char *text)
     if (!process)
         print("no process %s: see `ps`\n", text);
     return process;
+}
+
+static struct uspace *space_of(u64 pid)
+{
+    struct process *process = pid <= INT32_MAX ? process_find((s32)pid) : NULL;
+    return process ? process->space : NULL;
+}
+
+/* `pt` and `whatis` take PID:ADDR. */
+void process_commands_init(void)
+{
+    place_set_finder(space_of);
 }
 
 static int run_kill(int argc, char **argv)

@@ -46,4 +46,7 @@ void process_commit(struct process *process, struct task *task, struct program *
 /* The parent may go on after vfork(). */
 void process_vfork_over(struct process *process);
 
+/* `ps`, `maps`, and PID:ADDR for `pt` and `whatis`. Boot, once. */
+void process_commands_init(void);
+
 #endif

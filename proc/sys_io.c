@@ -95,22 +95,18 @@ static s64 sys_pwrite64(u64 fd, u64 buffer, u64 size, u64 offset, u64 e, u64 f)
 }
 SYSCALL(pwrite64, 18, "dpud");
 
-/* The list itself, checked as a whole before the first byte moves: -EFAULT, -EINVAL (too many, too much). */
+/* The list itself, checked as a whole before the first byte moves: -EFAULT, -EINVAL (too many, or a negative size). */
 static struct iovec *vector_from_user(vaddr_t address, u64 count, int *err)
 {
     struct iovec *vector;
-    u64 total = 0;
 
     *err = count > IOV_LIMIT ? -EINVAL : 0;
     if (*err || !count)
         return NULL;
     vector = kmalloc(count * sizeof(*vector), GFP_KERNEL);
     *err = vector ? get_user(vector, address, count * sizeof(*vector)) : -ENOMEM;
-    for (u64 i = 0; !*err && i < count; i++) {
-        if ((s64)vector[i].size < 0 || vector[i].size > (u64)INT64_MAX - total)
-            *err = -EINVAL;
-        total += vector[i].size;
-    }
+    for (u64 i = 0; !*err && i < count; i++)
+        *err = (s64)vector[i].size < 0 ? -EINVAL : 0;
     if (!*err)
         return vector;
     kfree(vector);
@@ -209,7 +205,7 @@ static s64 new_offset(struct file *file, s64 offset, u32 whence)
     else if (whence == SEEK_END && inode_store(file->inode))
         base = pagestore_size(inode_store(file->inode));
     if (offset > 0 && base + (u64)offset > (u64)INT64_MAX)
-        return -EOVERFLOW;
+        return -EINVAL;
     s64 result = (s64)base + offset;
     return result < 0 ? -EINVAL : result;
 }

@@ -242,4 +242,5 @@ void tasks_init(void)
     stack_finder_register(find_stack);
     trap_user_init();
     syscall_init();
+    process_commands_init();
 }

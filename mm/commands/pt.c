@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * `pt ADDR`: one translation as the processor makes it, level by level: where each entry lies, its
+ * `pt ADDR`, `pt PID:ADDR`: one translation as the processor makes it, level by level: where each entry lies, its
  * value, what its bits mean, where the walk stopped and why, and what all levels together permit.
  * Reads only. Read next: mm/pgtable.h for the bits, mm/commands/ptdump.c for the whole tree.
  */
 #include "kernel/command.h"
 #include "kernel/printk.h"
 #include "lib/errno.h"
+#include "mm/commands/place.h"
 #include "mm/commands/view.h"
 #include "mm/commands/whatis.h"
 #include "mm/fault.h"
@@ -49,13 +50,14 @@ static void print_result(const struct pt_walk *walk)
 
 static int pt_run_command(int argc, char **argv)
 {
-    vaddr_t address;
+    struct place_named place;
     struct pt_walk walk;
 
     if (argc != 2)
         return COMMAND_USAGE;
-    if (view_parse_address(argv[1], &address))
+    if (place_parse(argv[1], &place))
         return -EINVAL;
+    vaddr_t address = place.address;
     if (!address_is_canonical(address)) {
         print("%#lx is not canonical: bits 63..47 differ, the page tables are never asked\n",
               address);
@@ -63,11 +65,11 @@ static int pt_run_command(int argc, char **argv)
     }
     const struct layout_region *region = layout_find(address);
     print("address  %#lx, %s; root table (CR3) at physical %#lx\n", address,
-          region ? region->name : "outside of every region", kernel_pagetable.root);
-    pt_walk(&kernel_pagetable, address, &walk);
+          region ? region->name : "outside of every region", place.tables->root);
+    pt_walk(place.tables, address, &walk);
     print_levels(address, &walk);
     print_result(&walk);
     return 0;
 }
-COMMAND(pt, "pt", pt_run_command, NULL, "pt ADDR|SYMBOL",
-        "walk the page tables for one address, every level decoded");
+COMMAND(pt, "pt", pt_run_command, NULL, "pt [PID:]ADDR|SYMBOL",
+        "walk the page tables for one address, the kernel's or a process', every level decoded");

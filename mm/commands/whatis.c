@@ -11,6 +11,7 @@
 #include "kernel/trap.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
+#include "mm/commands/place.h"
 #include "mm/commands/view.h"
 #include "mm/fault.h"
 #include "mm/start.h"
@@ -148,6 +149,8 @@ void whatis_frame(pfn_t pfn)
         print(" at %#lx", page_to_pfn(head));
     if (head)
         print(", serves %s", page_use_name(head->use));
+    if (head && (head->use == PAGE_USE_USER || head->use == PAGE_USE_FILE))
+        print(", %u users", head->refcount);
     print(", struct page at %p\n", (const void *)page);
     if (head) /* the block's first page remembers for all of them */
         page = head;
@@ -163,12 +166,12 @@ void whatis_frame(pfn_t pfn)
     }
 }
 
-void whatis_mapping(vaddr_t address)
+void whatis_mapping(const struct pagetable *tables, vaddr_t address)
 {
     static const char *const levels[PT_LEVELS] = {"PTE", "PMD", "PUD", "PGD"};
     struct pt_walk walk;
 
-    if (!pt_walk(&kernel_pagetable, address, &walk)) {
+    if (!pt_walk(tables, address, &walk)) {
         print("mapping  none: the %s is not present\n", levels[walk.stopped_at]);
         return;
     }
@@ -190,14 +193,35 @@ static void print_symbol_or_stack(vaddr_t address)
         print("symbol   %s + %#lx (size %#lx)\n", symbol.name, symbol.offset, symbol.size);
 }
 
+static void print_user_area(struct uspace *space, vaddr_t address)
+{
+    const struct vma *vma = uspace_find(space, address);
+
+    if (!vma) {
+        print("area     none: nothing of this process is mapped there\n");
+        return;
+    }
+    u64 size = vma->end - vma->start;
+    print("area     [%#lx, %#lx) %c%c%c%c, %pM, %s%s%s\n", vma->start, vma->end,
+          vma->prot & PROT_READ ? 'r' : '-', vma->prot & PROT_WRITE ? 'w' : '-',
+          vma->prot & PROT_EXEC ? 'x' : '-', vma->flags & MAP_SHARED ? 's' : 'p', (void *)&size,
+          vma->store ? "of a file" : "anonymous", vma->name ? ", " : "",
+          vma->name ? vma->name : "");
+    print("position page %lu of %lu", (address - vma->start) >> PAGE_SHIFT, size >> PAGE_SHIFT);
+    if (vma->store)
+        print(", page %lu of the file", vma->pgoff + ((address - vma->start) >> PAGE_SHIFT));
+    print("\n");
+}
+
 static int whatis_run(int argc, char **argv)
 {
-    vaddr_t address;
+    struct place_named place;
 
     if (argc != 2)
         return COMMAND_USAGE;
-    if (view_parse_address(argv[1], &address))
+    if (place_parse(argv[1], &place))
         return -EINVAL;
+    vaddr_t address = place.address;
     if (!address_is_canonical(address)) {
         print("%#lx is not canonical: bits 63..47 differ, so any access is a general protection "
               "fault\n",
@@ -213,8 +237,11 @@ static int whatis_run(int argc, char **argv)
     else if (region && region->base == VMEMMAP_BASE)
         print("page     struct page of frame %#lx\n",
               (address - VMEMMAP_BASE) / sizeof(struct page));
-    whatis_mapping(address);
+    if (place.space)
+        print_user_area(place.space, address);
+    whatis_mapping(place.tables, address);
     return 0;
 }
-COMMAND(whatis, "whatis", whatis_run, NULL, "whatis ADDR|SYMBOL",
-        "what is at an address: region, area, page, page-table entry, frame, owner");
+COMMAND(
+    whatis, "whatis", whatis_run, NULL, "whatis [PID:]ADDR|SYMBOL",
+    "what is at an address, the kernel's or a process': region, area, page, entry, frame, owner");
