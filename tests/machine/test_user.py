@@ -58,7 +58,7 @@ class Ring3:
         with Ash(self.machine) as sh:
             sh("ls | cat > /tmp/x; rm /tmp/x; cat /proc/self/maps")
             for program in ("cow", "mapdemo", "threads 1 1", "sparse 1", "areas 1", "thrash 0 0", "faults list",
-                            "vmtop -1", "fuzz 0 1"):
+                            "vmtop -1", "badfiles", "fuzz 0 1"):
                 sh(program)
         self.gauges = self.machine.gauges()
 
