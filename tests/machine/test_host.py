@@ -4,6 +4,7 @@ program, which runs once. A test that stands in the source and is not reported h
 import glob
 import os
 import re
+import struct
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -44,8 +45,16 @@ def cpio_seed():
         entry(b"dev/console", 0o20600), entry(b"TRAILER!!!", 0)])
 
 
+def elf_seed():
+    """Text and data with zeros behind it: 64 bytes of header, two segments of 56, code."""
+    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x4000b0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    text = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0, 0xb8, 0xb8, 4096)
+    data = struct.pack("<IIQQQQQQ", 1, 6, 0x80, 0x401080, 0, 0x20, 0x3000, 4096)
+    return header + text + data + b"\x90" * 8
+
+
 def seed_corpus(name):
-    return [cpio_seed()] if name == "cpio" else []
+    return {"cpio": [cpio_seed()], "elf": [elf_seed()]}.get(name, [])
 
 
 @pytest.mark.quick
