@@ -10,6 +10,7 @@
 #include "proc/file.h"
 #include "proc/futex.h"
 #include "proc/process.h"
+#include "proc/rusage.h"
 #include "proc/sched.h"
 #include "proc/signal_internal.h"
 #include "proc/syscall.h"
@@ -41,6 +42,7 @@ void process_reap(struct process *process)
     if (process->parent)
         process->parent->children_ns +=
             process->user_ns + process->system_ns + process->children_ns;
+    rusage_ended(process);
     process_free(process);
 }
 

@@ -43,15 +43,6 @@ static void pipe_free(struct inode *inode)
     kfree(pipe);
 }
 
-static int pipe_reopen(struct inode *inode, struct file *file)
-{
-    (void)inode, (void)file;
-    return -ENXIO;
-}
-
-static const struct inode_ops pipe_inode_ops = {
-    .name = "pipe", .open = pipe_reopen, .release = pipe_free};
-
 /* The page that the reader has just left goes, unless the writer has come round to it already. */
 static void free_behind(struct pipe *pipe, u64 old_tail)
 {
@@ -104,6 +95,15 @@ static bool can_read(void *arg)
     return filled(pipe) || !pipe->writers;
 }
 
+/* wait_on(), and `ps` says what for. */
+static int sleep(struct pipe *pipe, bool (*ready)(void *arg), void *arg)
+{
+    current_task()->waits_for = "pipe";
+    int err = wait_on(&pipe->queue, ready, arg, 0);
+    current_task()->waits_for = NULL;
+    return err;
+}
+
 static s64 pipe_read(struct file *file, struct io *io, u64 *offset)
 {
     struct pipe *pipe = pipe_of(file);
@@ -114,7 +114,7 @@ static s64 pipe_read(struct file *file, struct io *io, u64 *offset)
             return 0;
         if (file->flags & O_NONBLOCK)
             return -EAGAIN;
-        int err = wait_on(&pipe->queue, can_read, pipe, 0);
+        int err = sleep(pipe, can_read, pipe);
         if (err)
             return err;
     }
@@ -144,7 +144,7 @@ static s64 write_some(struct file *file, struct io *io, u64 room)
     while (PIPE_SIZE - filled(pipe) < room && pipe->readers) {
         if (file->flags & O_NONBLOCK)
             return -EAGAIN;
-        int err = wait_on(&pipe->queue, can_write, &wish, 0);
+        int err = sleep(pipe, can_write, &wish);
         if (err)
             return err;
     }
@@ -231,10 +231,27 @@ static const struct file_ops write_ops = {
     .release = close_writer,
 };
 
-bool file_is_pipe(const struct file *file)
+/* By another name of it: /dev/stdin, /proc/PID/fd/N. */
+static int pipe_reopen(struct inode *inode, struct file *file)
 {
-    return file->ops == &read_ops || file->ops == &write_ops;
+    struct pipe *pipe = container_of(inode, struct pipe, inode);
+
+    switch (file->flags & O_ACCMODE) {
+    case O_RDONLY:
+        file->ops = &read_ops;
+        pipe->readers++;
+        return 0;
+    case O_WRONLY:
+        file->ops = &write_ops;
+        pipe->writers++;
+        return 0;
+    default:
+        return -ENXIO;
+    }
 }
+
+static const struct inode_ops pipe_inode_ops = {
+    .name = "pipe", .open = pipe_reopen, .release = pipe_free};
 
 static struct pipe *pipe_new(void)
 {

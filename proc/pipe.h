@@ -7,6 +7,5 @@
 
 /* Both ends, one reference each; flags: O_NONBLOCK or 0. 0 or -ENOMEM. */
 int pipe_create(struct file **reader, struct file **writer, u32 flags);
-bool file_is_pipe(const struct file *file);
 
 #endif

@@ -14,6 +14,7 @@
 #include "proc/procfs_internal.h"
 #include "proc/ramfs.h"
 #include "proc/rusage.h"
+#include "proc/sched.h"
 
 #define NS_PER_SECOND 1000000000UL
 #define NS_PER_HUNDREDTH (NS_PER_SECOND / 100)
@@ -85,10 +86,13 @@ static bool add_busy(void *ctx, struct process *process)
     return true;
 }
 
-/* Of the programs that are there; what the kernel shell does for itself counts as idle. */
+/* Of all programs so far; what the kernel shell does for itself counts as idle. */
 static void busy_time(u64 *busy)
 {
-    busy[0] = busy[1] = 0;
+    struct rusage_total ended = rusage_of_ended();
+
+    busy[0] = ended.user_ns;
+    busy[1] = ended.system_ns;
     process_for_each(add_busy, busy);
 }
 
@@ -143,7 +147,7 @@ static void make_stat(struct text *text, struct process *process)
         text_print(text, "%s %lu 0 %lu %lu 0 0 0 0 0 0\n", i ? "cpu0" : "cpu ",
                    busy[0] / NS_PER_HUNDREDTH, busy[1] / NS_PER_HUNDREDTH,
                    idle_ns(busy) / NS_PER_HUNDREDTH);
-    text_print(text, "intr 0\nctxt 0\nbtime 0\nprocesses %d\n", census.newest);
+    text_print(text, "intr 0\nctxt %lu\nbtime 0\nprocesses %d\n", sched_switches(), census.newest);
     text_print(text, "procs_running %u\nprocs_blocked 0\n", census.running);
 }
 

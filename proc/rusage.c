@@ -13,6 +13,19 @@
 #define RUSAGE_CHILDREN (-1)
 #define NS_PER_US 1000UL
 
+static struct rusage_total ended;
+
+void rusage_ended(const struct process *process)
+{
+    ended.user_ns += process->user_ns;
+    ended.system_ns += process->system_ns;
+}
+
+struct rusage_total rusage_of_ended(void)
+{
+    return ended;
+}
+
 u64 process_user_ns(const struct process *process)
 {
     u64 sum = process->user_ns;

@@ -11,4 +11,11 @@ int rusage_to_user(vaddr_t to, const struct process *process);
 u64 process_user_ns(const struct process *process);
 u64 process_system_ns(const struct process *process);
 
+/* Since the boot, for /proc/stat: what processes that have ended had used. */
+struct rusage_total {
+    u64 user_ns, system_ns;
+};
+void rusage_ended(const struct process *process); /* it is about to be forgotten */
+struct rusage_total rusage_of_ended(void);
+
 #endif

@@ -35,11 +35,17 @@ static struct list_head timed_waiters = LIST_HEAD_INIT(timed_waiters);
 static struct task kernel_task = {.state = TASK_RUNNING, .label = "kernel shell"};
 static struct task *corpse; /* has ended; its stack was in use until the switch */
 static bool tick_armed;
+static u64 switches;
 static void (*tick_hook)(u64 now_ns);
 
 void tick_hook_register(void (*hook)(u64 now_ns))
 {
     tick_hook = hook;
+}
+
+u64 sched_switches(void)
+{
+    return switches;
 }
 
 void task_wake(struct task *task)
@@ -133,6 +139,7 @@ static void switch_to(struct task *prev, struct task *next)
         gdt_set_entry_stack(next->stack_high);
     }
     this_cpu()->task = next;
+    switches++;
     switch_stacks(&prev->stack_pointer, next->stack_pointer);
     finish_switch();
 }

@@ -13,6 +13,9 @@
 
 void sched_init(void);
 
+/* How often another task has become the one that runs. */
+u64 sched_switches(void);
+
 /* Make a sleeping or stopped task ready; nothing for others. Any context. */
 void task_wake(struct task *task);
 

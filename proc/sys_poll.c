@@ -58,7 +58,9 @@ static s64 await(struct poll_set *set, u64 deadline)
 {
     if (look(set) || deadline == AT_ONCE)
         return set->ready;
+    current_task()->waits_for = "poll";
     int err = wait_on(files_poll_queue(), look, set, deadline);
+    current_task()->waits_for = NULL;
     if (err && err != -ETIMEDOUT)
         return err;
     look(set);

@@ -133,7 +133,10 @@ static int wait_for_input(u64 size)
         return 0;
     if (raw && !least && !patience)
         return -ETIMEDOUT;
-    return wait_on(&tty.queue, enough, &wanted, timed ? clock_ns() + patience : 0);
+    current_task()->waits_for = "terminal";
+    int err = wait_on(&tty.queue, enough, &wanted, timed ? clock_ns() + patience : 0);
+    current_task()->waits_for = NULL;
+    return err;
 }
 
 static s64 read_now(u8 *bytes, u64 size)
