@@ -67,23 +67,24 @@ bool user_range_of(vaddr_t address, u64 size, vaddr_t *end)
            add_checked(address, rounded, end) && *end <= USER_END;
 }
 
-/* Areas that lie in [start, end) as a whole go, with their pages. */
+/* Areas that lie in [start, end) as a whole go. Pages first: with its last area, a store goes and frees its own. */
 static void drop_areas(struct uspace *space, vaddr_t start, vaddr_t end)
 {
-    struct vma *vma = vma_above(space, start), *next;
+    struct vma *vma = vma_above(space, start), *above = vma, *next;
 
     if (!vma || vma->start >= end)
         return;
+    while (above && above->start < end)
+        above = uspace_next(space, above);
     struct vma *below = vma_prev(space, vma);
-    vaddr_t floor = below ? below->end : 0;
-    for (; vma && vma->start < end; vma = next) {
+    user_zap(space, start, end, below ? below->end : 0, above ? above->start : USER_HALF_END);
+    for (; vma != above; vma = next) {
         next = uspace_next(space, vma);
         vma_unlink(space, vma);
         if (vma->store)
             pagestore_detach(vma->store, &vma->mapping);
         vma_free(vma);
     }
-    user_zap(space, start, end, floor, vma ? vma->start : USER_HALF_END);
 }
 
 int uspace_munmap(struct uspace *space, vaddr_t address, u64 size)

@@ -92,11 +92,10 @@ static void drop_tables_at(struct uspace *space, vaddr_t start, vaddr_t end)
 static s64 move_area(struct uspace *space, vaddr_t from, u64 old_size, u64 new_size, vaddr_t to)
 {
     struct user_cuts cuts;
-    u64 moving = min_u64(old_size, new_size);
     struct vma *moved = vma_alloc();
     int err = moved ? user_cuts_prepare(space, from, from + old_size, true, &cuts) : -ENOMEM;
 
-    if (err == 0 && make_tables_at(space, from, from + moving, to) != 0) {
+    if (err == 0 && make_tables_at(space, from, from + old_size, to) != 0) {
         drop_tables_at(space, to, to + new_size);
         user_cuts_drop(space, &cuts);
         err = -ENOMEM;
@@ -111,7 +110,7 @@ static s64 move_area(struct uspace *space, vaddr_t from, u64 old_size, u64 new_s
     moved->end = to + new_size;
     if (moved->store)
         pagestore_attach(moved->store, &moved->mapping);
-    move_entries(space, from, from + moving, to);
+    move_entries(space, from, from + old_size, to);
     vma_link(space, moved);
     uspace_munmap(space, from, old_size); /* whole areas: it cannot fail */
     vma_merge(space, moved);
@@ -168,7 +167,10 @@ s64 uspace_mremap(struct uspace *space, vaddr_t old, u64 old_size, u64 new_size,
             return -ENOMEM;
     }
     int err = choose_target(space, old, old_size, new_size, flags, &to);
-    if (err)
-        return err;
-    return move_area(space, old, old_size, new_size, to);
+    if (!err &&
+        new_size < old_size) { /* what goes is cut off first: a move takes whole huge leaves */
+        err = uspace_munmap(space, old + new_size, old_size - new_size);
+        old_size = new_size;
+    }
+    return err ? err : move_area(space, old, old_size, new_size, to);
 }
