@@ -43,6 +43,8 @@ enum event_call {
     EVENT_CALL_GET_VM_AREA,
     EVENT_CALL_FREE_VM_AREA,
     EVENT_CALL_PURGE,
+    EVENT_CALL_FAULT, /* of a program, address and error code; END: 0 or -errno */
+    EVENT_CALL_FORK,  /* tables of the parent and of the child */
 };
 
 /* One step. A cache line. */

@@ -15,7 +15,7 @@
 /* What an operation is: word number a of BEGIN and END, in the order of enum event_call. */
 #define EVENT_CALLS                                                                                \
     "{a|vmalloc|vfree|vmap|vunmap|vm_map_ram|vm_unmap_ram|ioremap|iounmap|vrealloc|get_vm_area|"   \
-    "free_vm_area|purge}"
+    "free_vm_area|purge|page fault|fork}"
 
 #define EVENT_KINDS(X)                                                                             \
     /* A call of the public API. b: bytes or address, c: alignment or count. */                    \

@@ -26,9 +26,9 @@ static void drop_page(struct page *page)
         buddy_free_from(&kernel_buddy, page, PAGE_USE_USER, CALLER());
 }
 
-static void set_entry(struct uspace *space, vaddr_t va, pte_t *entry, struct page *page, pte_t bits)
+static void set_entry(vaddr_t va, pte_t *entry, struct page *page, pte_t bits)
 {
-    EVENT(&space->pt, PTE_SET, va, page_to_phys(page) | bits, 0, 0);
+    EVENT(NULL, PTE_SET, va, page_to_phys(page) | bits, bits & PTE_PS ? 1 : 0);
     pte_store(entry, page_to_phys(page) | bits);
 }
 
@@ -48,7 +48,7 @@ static int map_own(struct uspace *space, struct vma *vma, const struct place *at
         drop_page(page);
         return -ENOMEM;
     }
-    set_entry(space, at->va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
+    set_entry(at->va, entry, page, user_leaf_bits(vma, vma->prot & PROT_WRITE));
     space->stats.anon_pages++;
     return 0;
 }
@@ -79,7 +79,7 @@ static bool map_huge(struct uspace *space, struct vma *vma, const struct place *
         return false;
     }
     page_set_use(&kernel_buddy, page, PAGE_USE_USER);
-    set_entry(space, base, entry, page, user_leaf_bits(vma, true) | PTE_PS);
+    set_entry(base, entry, page, user_leaf_bits(vma, true) | PTE_PS);
     space->stats.anon_pages += HUGE_PAGES;
     space->stats.huge_pages++;
     return true;
@@ -91,7 +91,7 @@ static int map_zero_page(struct uspace *space, struct vma *vma, const struct pla
 
     if (!entry)
         return -ENOMEM;
-    set_entry(space, at->va, entry, user_zero_page, user_leaf_bits(vma, false));
+    set_entry(at->va, entry, user_zero_page, user_leaf_bits(vma, false));
     space->stats.zero_page_maps++;
     return 0;
 }
@@ -130,7 +130,8 @@ static int touch_store(struct uspace *space, struct vma *vma, const struct place
         return -ENOMEM;
     page->refcount++;
     space->stats.file_pages++;
-    set_entry(space, at->va, entry, page, user_leaf_bits(vma, shared && vma->prot & PROT_WRITE));
+    pte_t bits = user_leaf_bits(vma, shared && vma->prot & PROT_WRITE);
+    set_entry(at->va, entry, page, write ? bits : bits & ~PTE_D);
     return 0;
 }
 
@@ -155,7 +156,7 @@ static void map_copy(struct uspace *space, struct vma *vma, vaddr_t va, pte_t *e
         memset(page_address(copy), 0, PAGE_SIZE);
     else
         memcpy(page_address(copy), page_address(page), PAGE_SIZE);
-    set_entry(space, va, entry, copy, user_leaf_bits(vma, true));
+    set_entry(va, entry, copy, user_leaf_bits(vma, true));
     space->stats.anon_pages++;
     space->stats.cow_copies += page != user_zero_page;
     user_put_page(space, old);
@@ -227,7 +228,7 @@ static bool access_allowed(const struct vma *vma, u64 error)
     return error & USER_FETCH ? vma->prot & PROT_EXEC : vma->prot != PROT_NONE;
 }
 
-int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
+static inline int resolve(struct uspace *space, vaddr_t address, u64 error)
 {
     bool write = error & USER_WRITE;
     struct place at = {.va = align_down(address, PAGE_SIZE)};
@@ -251,4 +252,12 @@ int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
     user_flush(space, at.va,
                at.va + PAGE_SIZE); /* another thread was first: only the TLB is late */
     return 0;
+}
+
+int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
+{
+    EVENT_BEGIN(FAULT, address, error, CALLER());
+    int err = resolve(space, address, error);
+    EVENT_END(FAULT, err);
+    return err;
 }

@@ -93,12 +93,14 @@ struct uspace *uspace_fork(struct uspace *parent)
 
     if (!child)
         return NULL;
+    EVENT_BEGIN(FORK, parent->pt.root, child->pt.root, CALLER());
     child->brk_start = parent->brk_start;
     child->brk = parent->brk;
     err = copy_areas(child, parent);
     for (vma = uspace_first(parent); vma && !err; vma = uspace_next(parent, vma))
         err = copy_pages(child, parent, vma);
     user_flush(parent, USER_START, USER_END);
+    EVENT_END(FORK, err);
     if (!err)
         return child;
     uspace_put(child);

@@ -32,7 +32,8 @@ int user_cuts_prepare(struct uspace *space, vaddr_t start, vaddr_t end, bool are
         struct vma *vma = uspace_find(space, cuts->at[i]);
         bool cut_area = areas && vma && vma->start < cuts->at[i];
         bool cut_huge = user_huge_across(space, cuts->at[i]);
-        if ((cut_area && !(cuts->vma[i] = vma_alloc())) ||
+        if ((cut_area && space->stats.areas + 2 > USER_AREAS_MAX) ||
+            (cut_area && !(cuts->vma[i] = vma_alloc())) ||
             (cut_huge && !(cuts->table[i] = pt_table_alloc(&space->pt)))) {
             user_cuts_drop(space, cuts);
             return -ENOMEM;

@@ -139,12 +139,13 @@ struct zap {
     bool dropped;  /* something that the TLB may hold */
 };
 
-static void zap_leaves(struct zap *zap, pte_t *entry, u64 n)
+static void zap_leaves(struct zap *zap, vaddr_t start, pte_t *first, u64 n)
 {
-    for (pte_t *end = entry + n; entry < end; entry++) {
+    for (pte_t *entry = first, *end = first + n; entry < end; entry++) {
         pte_t value = pte_load(entry);
         if (!value)
             continue;
+        EVENT(NULL, PTE_CLEAR, start + ((u64)(entry - first) << PAGE_SHIFT), value, 0);
         pte_store(entry, 0);
         user_put_page(zap->space, value);
         zap->dropped = true;
@@ -157,7 +158,7 @@ static void zap_below(struct zap *zap, pte_t *entry, unsigned level, vaddr_t sta
 static void zap_table(struct zap *zap, pte_t *table, unsigned level, vaddr_t start, vaddr_t last)
 {
     if (level == 0) {
-        zap_leaves(zap, &table[pt_index(start, 0)], ((last - start) >> PAGE_SHIFT) + 1);
+        zap_leaves(zap, start, &table[pt_index(start, 0)], ((last - start) >> PAGE_SHIFT) + 1);
         return;
     }
     for (vaddr_t at = start;;) {
@@ -178,6 +179,7 @@ static void zap_below(struct zap *zap, pte_t *entry, unsigned level, vaddr_t sta
         return;
     if (level == 1 && value & PTE_PS) {
         ASSERT(last - start == HUGE_SIZE - 1, "[%#lx, %#lx] ends inside a huge leaf", start, last);
+        EVENT(NULL, PTE_CLEAR, start, value, 1);
         pte_store(entry, 0);
         user_put_huge(zap->space, value);
         zap->dropped = true;

@@ -118,6 +118,8 @@ static int run_maps(int argc, char **argv)
         "%lu pages copied on write\n",
         stats.areas, stats.mapped_pages * 4, stats.anon_pages, stats.file_pages, stats.tables,
         stats.faults, stats.cow_copies);
+    const char *broken = uspace_check(process->space);
+    print("%s\n", broken ? broken : "all invariants hold (U1..U8)");
     return 0;
 }
 COMMAND(maps, "maps", run_maps, NULL, "maps PID", "the areas of a process' address space");

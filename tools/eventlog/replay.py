@@ -588,7 +588,8 @@ class Model:
         return self.start <= address < self.end
 
     def on_pte_set(self, _, address, entry, level, *__):
-        law(not entry & WRITABLE or entry & NO_EXECUTE, f"P2: {address:#x} is writable and executable")
+        law(address < USER_END or not entry & WRITABLE or entry & NO_EXECUTE,
+            f"P2: {address:#x} is writable and executable")
         if not self.in_space(address):
             return
         self.finish_growth()
