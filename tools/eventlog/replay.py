@@ -14,6 +14,7 @@ PAGE, TOP_ORDER = 4096, 10
 HASH_PROBES = 32        # ranges that avlhash looks at before it gives up on a hit
 RED, BLACK = 0, 1
 WRITABLE, NO_EXECUTE = 1 << 1, 1 << 63
+USER_END = 1 << 47  # below are the mappings of programs, which may ask for anything
 VMALLOC, VFREE = 0, 1  # words of BEGIN and END
 RETURNS_AREA = {0, 2, 8, 9}
 TAKES_AREA = {1, 3}
