@@ -19,6 +19,8 @@
 
 #define NULL_ZONE (64 * KIB) /* never mapped: NULL plus the offset of a field */
 
+static void (*out_of_memory)(void);
+
 static const char *access_name(u64 error)
 {
     return error & PF_FETCH ? "execute" : error & PF_WRITE ? "write" : "read";
@@ -203,8 +205,17 @@ static bool page_in_for_kernel(struct trap_frame *frame)
 {
     vaddr_t address = read_cr2();
 
-    return address < USER_END && (!trap_clac_enabled || frame->rflags & RFLAGS_AC) &&
-           resolve(frame, address) == 0;
+    if (address >= USER_END || (trap_clac_enabled && !(frame->rflags & RFLAGS_AC)))
+        return false;
+    int err = resolve(frame, address);
+    if (err == -ENOMEM && out_of_memory)
+        out_of_memory();
+    return err == 0;
+}
+
+void fault_set_out_of_memory(void (*hook)(void))
+{
+    out_of_memory = hook;
 }
 
 static bool handle_page_fault(struct trap_frame *frame)

@@ -35,6 +35,9 @@ void fault_explain(vaddr_t address, u64 error, struct fault_explanation *out);
 /* Register #PF and #DF with kernel/trap and the chain printer with kernel/panic. Once, after vmalloc. */
 void fault_init(void);
 
+/* Called when a copy to or from a program ends early because there is no memory for its page; in the trap. */
+void fault_set_out_of_memory(void (*hook)(void));
+
 /* Print the chain PGD -> PTE of an address with every level decoded: panic, `pt`. */
 void fault_print_chain(vaddr_t address);
 

@@ -6,6 +6,7 @@
 #include "kernel/printk.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "proc/elf_symbol.h"
 #include "proc/signal_internal.h"
 #include "proc/syscall.h"
 
@@ -99,34 +100,65 @@ static bool is_fault(const struct trap_frame *frame)
     return frame->vector < TRAP_EXCEPTIONS && frame->vector != TRAP_NMI;
 }
 
+static s64 read_store(void *ctx, u64 offset, void *to, u64 size)
+{
+    return pagestore_read(ctx, offset, to, size);
+}
+
+/* " (main+0x29)" when the file that is mapped at rip says so. */
+static void name_place(char *out, u64 size, struct uspace *space, vaddr_t rip)
+{
+    const struct vma *vma = uspace_find(space, rip);
+    char name[40];
+    u64 offset = 0;
+    out[0] = '\0';
+    if (!vma || !vma->store)
+        return;
+    struct elf_source source = {pagestore_size(vma->store), read_store, vma->store, USER_START,
+                                USER_END};
+    if (elf_symbol(&source, rip, name, sizeof(name), &offset))
+        format_to(out, size, " (%s+%#lx)", name, offset);
+}
+
+/* What a person or another program asked for needs no explanation. */
+static bool is_ordinary(int signal)
+{
+    return signal == SIGINT || signal == SIGPIPE || signal == SIGTERM || signal == SIGHUP ||
+           signal == SIGKILL || signal == SIGALRM || signal == SIGQUIT;
+}
+
+static void tell_page_fault(const struct trap_frame *frame, vaddr_t address, const char *function)
+{
+    char place[120] = "by the processor for an instruction that ring 3 cannot finish";
+    if (frame->error_code & PF_USER)
+        describe_place(place, sizeof(place), current_process()->space, address);
+    print("%s %#lx at rip %#lx%s: %s\n", access_name(frame->error_code), address, frame->rip,
+          function, place);
+}
+
+static void tell_protection(const struct trap_frame *frame, const char *function)
+{
+    char why[120];
+    describe_protection(why, sizeof(why), current_process()->space, frame->rip);
+    print("general protection fault at rip %#lx%s: %s\n", frame->rip, function, why);
+}
+
 void fault_teach(const struct trap_frame *frame, int signal, const struct signal_cause *cause)
 {
     struct process *process = current_process();
-    char place[120];
-    if (signal == SIGINT || signal == SIGPIPE || signal == SIGTERM || signal == SIGHUP ||
-        signal == SIGKILL || signal == SIGALRM || signal == SIGQUIT)
+    char function[64];
+    if (is_ordinary(signal))
         return;
-    if (frame->rip >= NON_CANONICAL_LOW) {
-        print("%d (%s) %s: jump to %#lx: that is no address that a program can have\n",
-              process->pid, process->name, signal_name(signal), frame->rip);
-    } else if (frame->vector == TRAP_PAGE_FAULT && (signal == SIGSEGV || signal == SIGBUS)) {
-        if (frame->error_code & PF_USER)
-            describe_place(place, sizeof(place), process->space, cause->address);
-        else
-            format_to(place, sizeof(place),
-                      "by the processor for an instruction that ring 3 cannot finish");
-        print("%d (%s) %s: %s %#lx at rip %#lx: %s\n", process->pid, process->name,
-              signal_name(signal), access_name(frame->error_code), cause->address, frame->rip,
-              place);
-    } else if (frame->vector == TRAP_PROTECTION) {
-        describe_protection(place, sizeof(place), process->space, frame->rip);
-        print("%d (%s) %s: general protection fault at rip %#lx: %s\n", process->pid, process->name,
-              signal_name(signal), frame->rip, place);
-    } else if (is_fault(frame)) {
-        print("%d (%s) %s: %s at rip %#lx\n", process->pid, process->name, signal_name(signal),
-              trap_name(frame->vector), frame->rip);
-    } else {
-        print("%d (%s) ended by %s at rip %#lx\n", process->pid, process->name, signal_name(signal),
-              frame->rip);
-    }
+    print("%d (%s) %s: ", process->pid, process->name, signal_name(signal));
+    name_place(function, sizeof(function), process->space, frame->rip);
+    if (frame->rip >= NON_CANONICAL_LOW)
+        print("jump to %#lx: that is no address that a program can have\n", frame->rip);
+    else if (frame->vector == TRAP_PAGE_FAULT && (signal == SIGSEGV || signal == SIGBUS))
+        tell_page_fault(frame, cause->address, function);
+    else if (frame->vector == TRAP_PROTECTION)
+        tell_protection(frame, function);
+    else if (is_fault(frame))
+        print("%s at rip %#lx%s\n", trap_name(frame->vector), frame->rip, function);
+    else
+        print("sent to it, or by itself, at rip %#lx%s\n", frame->rip, function);
 }

@@ -7,6 +7,7 @@
 #include "kernel/cpu.h"
 #include "kernel/trap.h"
 #include "lib/errno.h"
+#include "mm/fault.h"
 #include "mm/uspace.h"
 #include "proc/oom.h"
 #include "proc/process.h"
@@ -50,6 +51,17 @@ static void page_fault(struct trap_frame *frame)
         cause.code = error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR;
         signal_force(SIGSEGV, &cause);
     }
+}
+
+/* The kernel was about to copy for the current program. While execve() fills a new space, it is told and lives. */
+static void copy_is_out_of_memory(void)
+{
+    struct process *process = current_process();
+    struct signal_cause cause = {.code = SI_KERNEL};
+    if (!process || process->space != uspace_current())
+        return;
+    oom_report(process, "a copy");
+    signal_force(SIGKILL, &cause);
 }
 
 static bool user_trap(struct trap_frame *frame)
@@ -112,4 +124,5 @@ void trap_user_init(void)
 {
     static const struct trap_user_ops ops = {.trap = user_trap, .leave = user_leave};
     trap_user_register(&ops);
+    fault_set_out_of_memory(copy_is_out_of_memory);
 }

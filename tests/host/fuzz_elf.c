@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer feeds the ELF loader's parser (clang, ASan, UBSan). What it accepts must be safe to map, by rules that are
+ * libFuzzer feeds the ELF loader's parser and the search for symbols (clang, ASan, UBSan). What it accepts must be safe to map, by rules that are
  * written down here a second time: pages in the user half, none twice, none writable and executable, nothing of the
  * file from behind its end, the entry in code. Run: build/host/fuzz_elf [-runs=N] [CORPUS].
  */
@@ -9,7 +9,7 @@
 
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "proc/elf.h"
+#include "proc/elf_symbol.h"
 
 #define LOWEST 0x10000UL
 #define HIGHEST 0x7ffffffff000UL
@@ -65,6 +65,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes bytes = {data, size};
     struct elf_source source = {size, read_bytes, &bytes, LOWEST, HIGHEST};
     struct elf_image image;
+    char name[16];
+    u64 offset = 0;
+    if (elf_symbol(&source, 0x401000, name, sizeof(name), &offset))
+        demand(strnlen(name, sizeof(name)) < sizeof(name), "a name ends");
     int error = elf_parse(&source, &image);
     demand(error == 0 || error == -ENOEXEC, "0 or ENOEXEC");
     if (error)
