@@ -75,8 +75,10 @@ void inode_path(struct inode *inode, char *out, u64 size)
     *at = '\0';
     for (; step->parent; step = step->parent) {
         u64 length = strlen(step->label);
-        if ((u64)(at - out) < length + 1)
-            break;
+        if ((u64)(at - out) < length + 1) {
+            string_copy(out, size, "(too long)");
+            return;
+        }
         at -= length;
         memcpy(at, step->label, length);
         *--at = '/';

@@ -86,7 +86,7 @@ struct inode {
         struct list_head entries; /* directory of the ramfs: struct dirent, in order of cookies */
         const void *detail;       /* procfs: which file */
     };
-    u64 charged;   /* regular file: pages counted against the ramfs' limit */
+    u64 charged;   /* pages counted against the ramfs' limit */
     bool virtual;  /* its content is made when it is read (/proc) */
     s32 pid;       /* procfs: of which process, 0: none */
     char text[16]; /* procfs: room for the label */

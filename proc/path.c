@@ -169,7 +169,7 @@ int path_resolve(struct inode *start, const char *path, u32 flags, struct path_e
     struct walk w = {.end = end, .flags = flags};
 
     *end = (struct path_end){.dir = *path == '/' ? ramfs_root() : start};
-    if (length == 0)
+    if (length == 0 || !end->dir)
         return -ENOENT;
     if (length >= PATH_LIMIT)
         return -ENAMETOOLONG;

@@ -15,7 +15,8 @@
 #include "proc/ramfs_internal.h"
 
 #define HASH_BITS 10
-#define FIRST_COOKIE 2 /* 0 and 1 are "." and ".." */
+#define LONG_TARGET 128 /* bytes from which on a link's target counts as a page */
+#define FIRST_COOKIE 2  /* 0 and 1 are "." and ".." */
 
 static struct hash_bucket names[1u << HASH_BITS];
 static u64 last_cookie = FIRST_COOKIE - 1;
@@ -98,8 +99,8 @@ static int ramfs_open(struct inode *inode, struct file *file)
 
 static void ramfs_release(struct inode *inode)
 {
+    ramfs_counts.pages -= inode->charged;
     if (inode_is(inode, S_IFREG)) {
-        ramfs_counts.pages -= inode->charged;
         pagestore_put(inode->store);
     } else if (inode_is(inode, S_IFLNK)) {
         kfree(inode->target);
@@ -144,9 +145,13 @@ struct inode *ramfs_make(u32 mode, u64 rdev, int *err)
 
 struct inode *ramfs_make_symlink(const char *target, u64 length, int *err)
 {
-    char *copy = kmalloc(length + 1, GFP_KERNEL);
+    u64 pages = length >= LONG_TARGET;
     struct inode *inode;
 
+    *err = -ENOSPC;
+    if (pages && ramfs_counts.pages >= ramfs_counts.page_limit)
+        return NULL;
+    char *copy = kmalloc(length + 1, GFP_KERNEL);
     *err = -ENOMEM;
     if (!copy)
         return NULL;
@@ -158,6 +163,8 @@ struct inode *ramfs_make_symlink(const char *target, u64 length, int *err)
     memcpy(copy, target, length);
     copy[length] = '\0';
     inode->target = copy;
+    inode->charged = pages;
+    ramfs_counts.pages += pages;
     return inode;
 }
 
@@ -184,16 +191,9 @@ static void adopt(struct dirent *entry)
         entry->dir->links++;
 }
 
-int ramfs_link(struct inode *dir, const char *name, u32 length, struct inode *inode)
+/* A second name of an inode takes memory, too, so it counts as one more inode. */
+static int add_name(struct inode *dir, const char *name, u32 length, struct inode *inode)
 {
-    int err = ramfs_writable(dir);
-
-    if (err)
-        return err;
-    if (length > FILE_NAME_MAX)
-        return -ENAMETOOLONG;
-    if (ramfs_find(dir, name, length))
-        return -EEXIST;
     struct dirent *entry = kzalloc(sizeof(*entry) + length + 1, GFP_KERNEL);
     if (!entry)
         return -ENOMEM;
@@ -205,11 +205,27 @@ int ramfs_link(struct inode *dir, const char *name, u32 length, struct inode *in
     list_add_tail(&entry->link, &dir->entries);
     hash_add(&entry->hash, bucket_of(dir, name, length));
     inode_get(inode);
+    ramfs_counts.inodes += inode->links != 0;
     inode->links += inode_is(inode, S_IFDIR) ? 2 : 1;
     adopt(entry);
     inode->ctime = files_now();
     touch(dir);
     return 0;
+}
+
+int ramfs_link(struct inode *dir, const char *name, u32 length, struct inode *inode)
+{
+    int err = ramfs_writable(dir);
+
+    if (err)
+        return err;
+    if (length > FILE_NAME_MAX)
+        return -ENAMETOOLONG;
+    if (ramfs_find(dir, name, length))
+        return -EEXIST;
+    if (inode->links && ramfs_counts.inodes >= ramfs_counts.inode_limit)
+        return -ENOSPC;
+    return add_name(dir, name, length, inode);
 }
 
 static void entry_remove(struct dirent *entry)
@@ -225,6 +241,7 @@ static void entry_remove(struct dirent *entry)
     if (inode_is(inode, S_IFDIR))
         dir->links--;
     inode->links -= inode_is(inode, S_IFDIR) ? 2 : 1;
+    ramfs_counts.inodes -= inode->links != 0;
     inode->ctime = files_now();
     touch(dir);
     kfree(entry);
@@ -293,6 +310,8 @@ int ramfs_rename(struct inode *from, const char *name, u32 length, struct inode 
 {
     int err = ramfs_writable(from);
 
+    if (new_length > FILE_NAME_MAX)
+        return -ENAMETOOLONG;
     err = err ? err : ramfs_writable(to);
     struct dirent *old = err ? NULL : ramfs_find(from, name, length);
     struct dirent *there = old ? ramfs_find(to, new_name, new_length) : NULL;
@@ -317,7 +336,7 @@ int ramfs_move(struct dirent *old, struct dirent *there, struct inode *to, const
 
     if (there)
         hash_del(&there->hash);
-    int err = ramfs_link(to, new_name, new_length, inode);
+    int err = add_name(to, new_name, new_length, inode);
     if (there)
         hash_add(&there->hash, bucket_of(to, new_name, new_length));
     if (err)
@@ -328,20 +347,23 @@ int ramfs_move(struct dirent *old, struct dirent *there, struct inode *to, const
     return 0;
 }
 
-static void clear_directory(struct inode *dir)
-{
-    struct dirent *entry, *next;
-
-    list_for_each_entry_safe(entry, next, &dir->entries, link) {
-        if (inode_is(entry->inode, S_IFDIR) && entry->inode->ops == &ramfs_ops)
-            clear_directory(entry->inode);
-        entry_remove(entry);
-    }
-}
-
+/* Down to what is empty, and away with it. Without recursion: a program decides how deep the tree is. */
 void ramfs_clear(void)
 {
-    clear_directory(root);
+    struct inode *dir = root;
+
+    while (dir != root || !list_empty(&dir->entries)) {
+        if (list_empty(&dir->entries)) {
+            dir = dir->parent;
+            continue;
+        }
+        struct dirent *entry = list_entry(dir->entries.next, struct dirent, link);
+        struct inode *inode = entry->inode;
+        if (inode_is(inode, S_IFDIR) && inode->ops == &ramfs_ops && !list_empty(&inode->entries))
+            dir = inode;
+        else
+            entry_remove(entry);
+    }
 }
 
 int ramfs_init(u64 page_limit, u64 inode_limit)

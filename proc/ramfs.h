@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The root file system: directories, files, links and device nodes in memory. Content is in a pagestore for each file,
- * so that mmap shows the same pages. Limits as tmpfs has them: pages of content and number of inodes (-ENOSPC).
+ * so that mmap shows the same pages. Limits as tmpfs has them: pages of content, and inodes and further names (-ENOSPC).
  * All calls in task context, no lock (proc/inode.h).
  */
 #ifndef PROC_RAMFS_H

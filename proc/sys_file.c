@@ -44,16 +44,16 @@ struct inode *start_from(int dirfd, const char *path, int *err)
 {
     struct inode *start = files_cwd();
 
-    *err = 0;
     if (*path != '/' && dirfd != AT_FDCWD) {
         struct file *file = fd_file(dirfd);
         start = file ? file->inode : NULL;
         *err = file ? -ENOTDIR : -EBADF;
         if (!start || (*path && !inode_is(start, S_IFDIR)))
             return NULL;
-        *err = 0;
     }
-    inode_get(start);
+    *err = start ? 0 : -ENOENT; /* no root: there was no memory for one at boot */
+    if (start)
+        inode_get(start);
     return start;
 }
 
@@ -63,6 +63,7 @@ int resolve_user(int dirfd, vaddr_t address, u32 flags, struct path_end *end)
     char *path = path_from_user(address, &err);
     struct inode *start = path ? start_from(dirfd, path, &err) : NULL;
 
+    *end = (struct path_end){0};
     if (start)
         err = path_resolve(start, path, flags, end);
     inode_put(start);

@@ -192,17 +192,17 @@ static s64 sys_pwritev(u64 fd, u64 vector, u64 count, u64 offset, u64 e, u64 f)
 }
 SYSCALL(pwritev, 296, "dpdd");
 
-enum { SEEK_SET, SEEK_CUR, SEEK_END };
+enum { WHENCE_SET, WHENCE_CUR, WHENCE_END };
 
 static s64 new_offset(struct file *file, s64 offset, u32 whence)
 {
     u64 base = 0;
 
-    if (whence > SEEK_END)
+    if (whence > WHENCE_END)
         return -EINVAL;
-    if (whence == SEEK_CUR)
+    if (whence == WHENCE_CUR)
         base = file->offset;
-    else if (whence == SEEK_END && inode_store(file->inode))
+    else if (whence == WHENCE_END && inode_store(file->inode))
         base = pagestore_size(inode_store(file->inode));
     if (offset > 0 && base + (u64)offset > (u64)INT64_MAX)
         return -EINVAL;

@@ -218,6 +218,8 @@ int ramfs_unpack(const void *archive, u64 size)
 {
     struct unpacker u;
 
+    if (!ramfs_root())
+        return -ENOMEM; /* there was not even enough for a root */
     list_init(&u.twins);
     int err = walk(&u, archive, size, NULL);
     if (!err) {

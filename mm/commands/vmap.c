@@ -222,8 +222,8 @@ static int run_purge(void)
     return 0;
 }
 
-static const char *const subcommands[] = {"at",    "check", "designs", "layout", "list",
-                                          "purge", "ranges", "stats", "tree", NULL};
+static const char *const subcommands[] = {"at",    "check",  "designs", "layout", "list",
+                                          "purge", "ranges", "stats",   "tree",   NULL};
 
 static const char *vmap_complete(int index, unsigned n)
 {

@@ -354,6 +354,48 @@ static void inodes_are_limited(void **state)
     }
     assert_int_equal(err, -ENOSPC);
     assert_int_equal(ramfs_usage().inodes, FILES_INODE_LIMIT);
+    assert_int_equal(link_path("/n0", "/twin"), -ENOSPC); /* a name is not for nothing */
+    assert_int_equal(rename_path("/n0", "/other", 0), 0); /* but one for another is */
+    files_world_close();
+}
+
+/* Long targets of links are content, too. */
+static void targets_are_limited(void **state)
+{
+    static char target[PATH_LIMIT];
+    char name[16];
+    int err = 0;
+    unsigned made = 0;
+
+    (void)state;
+    files_world_open();
+    memset(target, 't', sizeof(target) - 1);
+    for (; err == 0; made++) {
+        format_to(name, sizeof(name), "/l%u", made);
+        err = make_symlink(target, name);
+    }
+    assert_int_equal(err, -ENOSPC);
+    assert_int_equal(made - 1, FILES_PAGE_LIMIT);
+    files_world_close();
+}
+
+/* As deep as there are inodes: taking it away needs no stack. */
+static void deep_trees(void **state)
+{
+    char text[64];
+    int err = 0;
+
+    (void)state;
+    files_world_open();
+    struct inode *dir = ramfs_root();
+    for (unsigned depth = 0; err == 0; depth++) {
+        struct inode *below = ramfs_make(S_IFDIR | 0700, 0, &err);
+        err = below ? ramfs_link(dir, "d", 1, below) : err;
+        inode_put(below);
+        dir = below ? below : dir;
+    }
+    inode_path(dir, text, sizeof(text));
+    assert_string_equal(text, "(too long)");
     files_world_close();
 }
 
@@ -558,7 +600,8 @@ static void random_step(struct rng *rng)
         want = model_rename(a, b);
         break;
     default:
-        if (model_find(a) && model_find(a)->directory)
+        if ((model_find(a) && model_find(a)->directory) ||
+            ramfs_usage().inodes == FILES_INODE_LIMIT)
             return;
         got = link_path(a, b);
         want = model_way(a);
@@ -654,6 +697,8 @@ int main(void)
         host_test(content_and_its_limits),
         host_test(bad_user_memory),
         host_test(inodes_are_limited),
+        host_test(targets_are_limited),
+        host_test(deep_trees),
         host_test(out_of_memory),
         host_test(random_life),
         host_test(listings_survive_changes),
