@@ -13,8 +13,8 @@
 static const char *state_name(const struct process *process)
 {
     static const char *const names[] = {
-        [TASK_READY] = "ready",     [TASK_RUNNING] = "running", [TASK_SLEEPING] = "sleeps",
-        [TASK_STOPPED] = "stopped", [TASK_ZOMBIE] = "ending",
+        [TASK_NEW] = "new",         [TASK_READY] = "ready",     [TASK_RUNNING] = "running",
+        [TASK_SLEEPING] = "sleeps", [TASK_STOPPED] = "stopped", [TASK_ZOMBIE] = "ending",
     };
     if (process->zombie)
         return "zombie";

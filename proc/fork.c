@@ -161,7 +161,7 @@ static s64 do_clone(const struct clone_args *args)
     bool thread = args->flags & CLONE_THREAD;
     if (!flags_make_sense(args->flags))
         return -EINVAL;
-    if (task_count() >= TASKS_MAX)
+    if (task_count() >= TASKS_MAX || (!thread && process_count() >= TASKS_MAX))
         return -EAGAIN;
     struct task *task = thread ? task_create(parent->process) : new_process(args->flags);
     if (!task)

@@ -171,6 +171,7 @@ void task_started(struct trap_frame *frame __unused)
 void task_start(struct task *task)
 {
     u64 flags = irq_save();
+    ASSERT(task->state == TASK_NEW, "%s is started in state %d", task->label, task->state);
     task->state = TASK_READY;
     list_add_tail(&task->ready, &ready_tasks);
     irq_restore(flags);

@@ -80,7 +80,7 @@ bool signal_is_ignored(int signal)
 static void alert(struct task *task)
 {
     task->work |= TASK_WORK_SIGNAL;
-    if (task->state == TASK_SLEEPING && !task->uninterruptible)
+    if (task->state == TASK_SLEEPING)
         task_wake(task);
 }
 
@@ -95,12 +95,17 @@ static void alert_all(struct process *process)
     }
 }
 
-/* The first thread that does not block it; the others leave it alone. */
+static bool takes(const struct task *task, int signal)
+{
+    return !(task->blocked & ~task->awaited & SIGNAL_BIT(signal));
+}
+
+/* The first thread that takes it; the others leave it alone. */
 static struct task *taker(struct process *process, int signal)
 {
     struct task *task;
     list_for_each_entry(task, &process->tasks, member) {
-        if (!(task->blocked & SIGNAL_BIT(signal)))
+        if (takes(task, signal))
             return task;
     }
     return NULL;
@@ -134,8 +139,9 @@ static bool prepare(struct process *process, struct task *task, int signal,
         resume(process);
     else if (signal_stops(signal))
         process->pending &= ~SIGNAL_BIT(SIGCONT);
-    bool blocked = task ? task->blocked & SIGNAL_BIT(signal) : !taker(process, signal);
-    if (is_ignored(process, signal) && !blocked)
+    const struct task *to = task ? task : taker(process, signal);
+    bool kept = !to || to->blocked & SIGNAL_BIT(signal);
+    if (is_ignored(process, signal) && !kept)
         return false;
     process->actions->cause[signal - 1] = *cause;
     return true;
@@ -159,11 +165,14 @@ void signal_send_task(struct task *task, int signal, const struct signal_cause *
 {
     u64 flags = irq_save();
     if (prepare(task->process, task, signal, cause)) {
-        task->pending |= SIGNAL_BIT(signal);
-        if (signal == SIGKILL)
+        if (signal == SIGKILL) { /* no thread dies of it alone */
+            task->process->pending |= SIGNAL_BIT(signal);
             alert_all(task->process);
-        else if (!(task->blocked & SIGNAL_BIT(signal)))
-            alert(task);
+        } else {
+            task->pending |= SIGNAL_BIT(signal);
+            if (takes(task, signal))
+                alert(task);
+        }
     }
     irq_restore(flags);
 }

@@ -145,13 +145,13 @@ static bool take_awaited(void *arg)
     return true;
 }
 
-/* While it waits, the set counts as unblocked, so that senders wake this task. */
+/* While it waits, senders wake this task for the set, blocked or not. */
 static s64 sys_rt_sigtimedwait(u64 set, u64 info, u64 timeout, u64 size, u64 e __unused,
                                u64 f __unused)
 {
     struct task *task = current_task();
     struct awaited awaited = {0};
-    u64 blocked = task->blocked, ns = 0;
+    u64 ns = 0;
     if (size != sizeof(u64))
         return -EINVAL;
     if (copy_from_user(&awaited.set, set, sizeof(awaited.set)))
@@ -161,9 +161,10 @@ static s64 sys_rt_sigtimedwait(u64 set, u64 info, u64 timeout, u64 size, u64 e _
         return error;
     struct wait_queue nobody;
     wait_queue_init(&nobody);
-    task->blocked &= ~awaited.set;
+    awaited.set &= ~UNBLOCKABLE; /* nobody can take what ends him */
+    task->awaited = awaited.set;
     error = wait_on(&nobody, take_awaited, &awaited, timeout ? clock_ns() + ns + 1 : 0);
-    task->blocked = blocked;
+    task->awaited = 0;
     if (error)
         return error == -ETIMEDOUT ? -EAGAIN : error;
     const struct signal_cause *cause = &task->process->actions->cause[awaited.signal - 1];

@@ -185,7 +185,9 @@ bool signal_pop_frame(struct trap_frame *frame)
         return false;
     if (context.fpu) {
         if (copy_from_user(task->fpu, context.fpu, fpu_size())) {
-            fpu_save(task->fpu); /* a half-copied one is no state */
+            fpu_save(
+                task->fpu); /* a half-copied one is no state; XSAVE leaves what it has in the header */
+            fpu_sanitise(task->fpu);
             return false;
         }
         fpu_sanitise(task->fpu);

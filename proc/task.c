@@ -108,7 +108,7 @@ static void insert_by_pid(struct process *process)
 
 struct process *process_create(struct process *parent)
 {
-    if (tasks_count >= TASKS_MAX)
+    if (tasks_count >= TASKS_MAX || processes_count >= TASKS_MAX) /* zombies have a number, too */
         return NULL;
     struct process *process = kzalloc(sizeof(*process), GFP_KERNEL);
     if (!process)
@@ -195,7 +195,7 @@ struct task *task_create(struct process *process)
     u64 flags = irq_save();
     task->process = process;
     task->tid = process->live ? pid_take() : process->pid;
-    task->state = TASK_SLEEPING;
+    task->state = TASK_NEW;
     list_add_tail(&task->member, &process->tasks);
     list_add_tail(&task->all, &all_tasks);
     process->live++;

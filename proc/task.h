@@ -22,7 +22,8 @@
 struct fd_table;
 struct inode;
 
-enum task_state { TASK_READY, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE };
+/* NEW: not started. Nothing wakes it, or it would be in the list of ready tasks twice. */
+enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE };
 
 struct process {
     s32 pid, pgid, sid;
@@ -71,8 +72,9 @@ struct task {
     struct trap_frame *frame; /* registers of ring 3 at the top of its stack */
     u64 fs_base, gs_base;
     u64 pending, blocked; /* signals to this thread */
+    u64 awaited;          /* rt_sigtimedwait() takes these, blocked or not */
     u64 saved_blocked;    /* sigsuspend(): what to return to */
-    bool restore_blocked, uninterruptible;
+    bool restore_blocked;
     struct signal_stack alternate;
     vaddr_t clear_tid; /* set_tid_address / CLONE_CHILD_CLEARTID */
     void *fpu;         /* FXSAVE or XSAVE area */

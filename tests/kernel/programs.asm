@@ -6,6 +6,8 @@
 bits 64
 default rel
 
+SYS_RT_SIGACTION equ 13
+SYS_RT_SIGPROCMASK equ 14
 SYS_RT_SIGRETURN equ 15
 SYS_SCHED_YIELD  equ 24
 SYS_PAUSE        equ 34
@@ -14,12 +16,19 @@ SYS_FORK         equ 57
 SYS_EXIT         equ 60
 SYS_WAIT4        equ 61
 SYS_GETPPID      equ 110
+SYS_SIGTIMEDWAIT equ 128
 SYS_EXIT_GROUP   equ 231
 
 FLAG_TF equ 1 << 8
 FLAG_DF equ 1 << 10
 FLAG_NT equ 1 << 14
 FLAG_AC equ 1 << 18
+
+SIGSEGV      equ 11
+SIGCHLD      equ 17
+SA_RESTORER  equ 0x04000000
+CONTEXT_FPU  equ 40 + 23 * 8
+DATA_END     equ 0x400000 + (1 << 20) + 4096
 
 NON_CANONICAL equ 0x8000000000000000
 MXCSR_DEFAULT equ 0x1f80
@@ -236,6 +245,106 @@ PROGRAM forged_frame
 .bad:
     EXIT 1
 PROGRAM_END forged_frame
+
+; A frame whose FPU state ends at an unmapped page, behind a header of ones: the SIGSEGV that this brings is
+; handled, and the handler lets others run, after which the state is loaded again.
+PROGRAM torn_frame
+    sub rsp, 2048
+    and rsp, -16
+    mov rdi, rsp
+    mov ecx, 2048 / 8
+    xor eax, eax
+    rep stosq
+    lea rax, [.handler]
+    mov [rsp], rax
+    mov qword [rsp + 8], SA_RESTORER
+    mov edi, SIGSEGV
+    mov rsi, rsp
+    xor edx, edx
+    mov r10d, 8
+    mov eax, SYS_RT_SIGACTION
+    syscall
+    mov rdi, DATA_END - 600
+    mov [rsp + CONTEXT_FPU], rdi
+    mov ecx, 600 / 8
+    mov rax, -1
+    rep stosq
+    mov eax, SYS_RT_SIGRETURN
+    syscall
+    EXIT 1
+.handler:
+    mov eax, SYS_FORK
+    syscall
+    test eax, eax
+    jz .leave
+    mov edi, -1
+    xor esi, esi
+    xor edx, edx
+    xor r10d, r10d
+    mov eax, SYS_WAIT4
+    syscall
+.leave:
+    EXIT 0
+PROGRAM_END torn_frame
+
+; Children that end at once and that nobody asks for, until there can be no more. 0: -EAGAIN was the reason.
+PROGRAM zombies
+    mov eax, SYS_FORK
+    syscall
+    test eax, eax
+    jg program_zombies
+    jz .leave
+    mov edi, eax
+    add edi, 11                         ; EAGAIN
+    mov eax, SYS_EXIT_GROUP
+    syscall
+.leave:
+    EXIT 0
+PROGRAM_END zombies
+
+; Waits for every signal that there is, for ever.
+PROGRAM takes_all
+    push -1
+.again:
+    mov rdi, rsp
+    xor esi, esi
+    xor edx, edx
+    mov r10d, 8
+    mov eax, SYS_SIGTIMEDWAIT
+    syscall
+    jmp .again
+PROGRAM_END takes_all
+
+; Blocks SIGCHLD, has a child, and takes its signal: 0 when it comes within a minute.
+PROGRAM takes_sigchld
+    push 0
+    push 60
+    push 1 << (SIGCHLD - 1)
+    xor edi, edi                        ; SIG_BLOCK
+    mov rsi, rsp
+    xor edx, edx
+    mov r10d, 8
+    mov eax, SYS_RT_SIGPROCMASK
+    syscall
+    mov eax, SYS_FORK
+    syscall
+    test eax, eax
+    jz .child
+    mov rdi, rsp
+    xor esi, esi
+    lea rdx, [rsp + 8]
+    mov r10d, 8
+    mov eax, SYS_SIGTIMEDWAIT
+    syscall
+    cmp eax, SIGCHLD
+    je .leave
+    EXIT 1
+.child:
+    mov eax, SYS_SCHED_YIELD            ; the parent waits first
+    syscall
+.leave:
+    EXIT 0
+PROGRAM_END takes_sigchld
 
 ; At the start every register that a program can see is as promised.
 PROGRAM clean_start

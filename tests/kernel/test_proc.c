@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "proc/launch.h"
 #include "proc/process.h"
-#include "proc/signal.h"
+#include "proc/signal_internal.h"
 #include "tests/kernel/programs.h"
 
 #define EXITED(n) ((n) << 8)
@@ -26,6 +26,10 @@ DECLARE_PROGRAM(single_step);
 DECLARE_PROGRAM(jump_noncanonical);
 DECLARE_PROGRAM(bad_stack);
 DECLARE_PROGRAM(forged_frame);
+DECLARE_PROGRAM(torn_frame);
+DECLARE_PROGRAM(zombies);
+DECLARE_PROGRAM(takes_all);
+DECLARE_PROGRAM(takes_sigchld);
 DECLARE_PROGRAM(clean_start);
 DECLARE_PROGRAM(keeps_fpu);
 DECLARE_PROGRAM(family);
@@ -102,6 +106,14 @@ KTEST(proc, forged_signal_frames)
     return NULL;
 }
 
+/* What was copied of it must not be loaded: XRSTOR takes a bad header for a #GP, in the kernel. */
+KTEST(proc, torn_fpu_state)
+{
+    s32 status = tiny_run(PROGRAM(torn_frame), "torn_frame");
+    KEXPECT(status == 0, "status %#x", status);
+    return NULL;
+}
+
 /* D8: int3 is the one gate that is open; everything else is a #GP, whatever the vector is used for. */
 KTEST(proc, every_int_n)
 {
@@ -167,6 +179,52 @@ KTEST(proc, fork_bomb)
     return NULL;
 }
 
+/* The dead whom nobody asks for have numbers, and there are only 32767. */
+KTEST(proc, zombie_bomb)
+{
+    s32 status = tiny_run(PROGRAM(zombies), "zombies");
+    KEXPECT(status == 0, "status %#x", status);
+    return NULL;
+}
+
+/* A task that is being made is in the process already: a key that sends a signal now must not start it. */
+KTEST(proc, a_new_task_cannot_be_woken)
+{
+    struct process *process = process_create(NULL);
+    struct task *task = process ? task_create(process) : NULL;
+    KEXPECT(task, "no task");
+    signal_process(process, SIGINT);
+    enum task_state state = task->state;
+    task_free(task);
+    process_free(process);
+    KEXPECT(state == TASK_NEW, "a signal made it %d", state);
+    return NULL;
+}
+
+KTEST(proc, nobody_takes_sigkill)
+{
+    struct process *process = tiny_start(PROGRAM(takes_all), "takes_all");
+    KEXPECT(process, "start");
+    for (unsigned i = 0; i < 10; i++)
+        schedule();
+    signal_process(process, SIGKILL);
+    for (unsigned i = 0; i < 10; i++)
+        schedule();
+    bool ended = process->zombie;
+    if (!ended)
+        process->exiting = true, signal_process(process, SIGKILL);
+    s32 status = process_await(process);
+    KEXPECT(ended && status == SIGKILL, "ended %d, status %#x", ended, status);
+    return NULL;
+}
+
+KTEST(proc, sigtimedwait_takes_what_is_ignored)
+{
+    s32 status = tiny_run(PROGRAM(takes_sigchld), "takes_sigchld");
+    KEXPECT(status == 0, "status %#x", status);
+    return NULL;
+}
+
 /* Two loops share the processor; a signal ends one that never calls. */
 KTEST(proc, preemption_and_kill)
 {
@@ -208,5 +266,26 @@ KTEST(proc, stacks_are_known_by_name)
     KEXPECT(!mapped, "the page below the stack is mapped");
     KEXPECT(waits && strcmp(waits, "signal") == 0, "waits for %s", waits ? waits : "nothing");
     KEXPECT(status == SIGTERM, "status %#x", status);
+    return NULL;
+}
+
+/* SIGKILL to one thread of a process that is stopped ends it all the same. */
+KTEST(proc, sigkill_for_a_stopped_thread)
+{
+    static const struct signal_cause cause;
+    struct process *process = tiny_start(PROGRAM(pauses), "pauses");
+    KEXPECT(process, "start");
+    signal_process(process, SIGSTOP);
+    for (unsigned i = 0; i < 10; i++)
+        schedule();
+    bool stopped = process->stopped;
+    signal_send_task(only_task(process), SIGKILL, &cause);
+    for (unsigned i = 0; i < 10; i++)
+        schedule();
+    bool ended = process->zombie;
+    signal_process(process, SIGCONT);
+    s32 status = process_await(process);
+    KEXPECT(stopped && ended && status == SIGKILL, "stopped %d, ended %d, status %#x", stopped,
+            ended, status);
     return NULL;
 }
