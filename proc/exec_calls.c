@@ -90,7 +90,7 @@ static int load_from_user(struct program *program, const char *path, vaddr_t arg
 
 static s64 sys_execve(u64 path, u64 argv, u64 envp, u64 d __unused, u64 e __unused, u64 f __unused)
 {
-    struct program program;
+    struct program program = {0};
     char *name = kmalloc(PATH_SIZE, GFP_KERNEL);
     if (!name)
         return -ENOMEM;

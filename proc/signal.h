@@ -5,6 +5,7 @@
 
 #include "lib/types.h"
 
+/* cppcheck-suppress syntaxError ; some of these names are macros to it */
 enum {
     SIGHUP = 1,
     SIGINT,

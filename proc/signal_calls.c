@@ -195,9 +195,10 @@ static s64 sys_sigaltstack(u64 new, u64 old, u64 c __unused, u64 d __unused, u64
         return -EINVAL;
     if (new && !(stack.flags & SS_DISABLE) && stack.size < MINSIGSTKSZ)
         return -ENOMEM;
+    if (new && stack.flags & SS_DISABLE)
+        stack.base = stack.size = 0;
     if (new)
-        task->alternate = stack.flags & SS_DISABLE ? (struct signal_stack){0}
-                                                   : (struct signal_stack){stack.base, stack.size};
+        task->alternate = (struct signal_stack){stack.base, stack.size};
     return old && copy_to_user(old, &before, sizeof(before)) ? -EFAULT : 0;
 }
 SYSCALL_FLAGS(sigaltstack, 131, SYSCALL_WHOLE_FRAME, "pp");
