@@ -67,7 +67,8 @@ struct inode_ops {
     void (*iterate)(struct inode *dir, u64 position, struct dir_sink *sink);
     /* A symbolic link's target without NUL: its length, cut to size; or -errno. */
     s64 (*readlink)(struct inode *link, char *out, u64 size);
-    /* A link that leads to an object and not to a path: that, with a reference. May be NULL. */
+    /* A link that leads to an object and not to a path: that, with a reference; NULL without *err: this one has a path.
+     * May be NULL. */
     struct inode *(*follow)(struct inode *link, int *err);
     int (*open)(struct inode *inode, struct file *file); /* sets file->ops and data */
     void (*release)(struct inode *inode);                /* last reference gone: frees it */

@@ -76,7 +76,8 @@ static int follow_link(struct walk *w, struct inode *link, struct inode **object
         err = -ELOOP;
     } else if (link->ops->follow) {
         *object = link->ops->follow(link, &err);
-    } else {
+    }
+    if (!*object && !err) {
         u64 room = (u64)(w->rest - w->buffer);
         s64 length = link->ops->readlink(link, w->buffer, room < PATH_LIMIT ? room : PATH_LIMIT);
         if (length <= 0)

@@ -6,6 +6,7 @@
  * Read next: proc/procfs_text.c (reading), proc/procfs_system.c, proc/procfs_process.c (what the files say).
  */
 #include "proc/procfs.h"
+#include "lib/bits.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -203,7 +204,8 @@ static struct inode *fd_lookup(struct inode *dir, const char *name, u32 length, 
 static void fd_iterate(struct inode *dir, u64 position, struct dir_sink *sink)
 {
     struct process *process = process_find(dir->pid);
-    int fd = process ? fd_next(process->files, (int)(position - FIRST_POSITION)) : -1;
+    u64 from = min_u64(position - FIRST_POSITION, FD_LIMIT); /* lseek() lets it be anything */
+    int fd = process ? fd_next(process->files, (int)from) : -1;
     char name[12];
 
     for (; fd >= 0; fd = fd_next(process->files, fd + 1)) {
@@ -261,22 +263,14 @@ static struct inode *link_follow(struct inode *link, int *err)
 {
     const struct procfs_file *file = link->detail;
     struct process *process = link->pid ? process_find(link->pid) : NULL;
-    char target[512];
-    s64 length;
+    struct inode *inode = NULL;
 
-    *err = -ENOENT;
-    if (link->pid && !process)
+    *err = link->pid && !process ? -ENOENT : 0;
+    if (*err || !file->follow)
         return NULL;
-    if (file->follow) {
-        struct inode *inode = file->follow(process);
-        *err = inode ? 0 : -ENOENT;
-        return inode;
-    }
-    length = file->link(process, target, sizeof(target) - 1);
-    if (length <= 0)
-        return NULL;
-    target[length] = '\0';
-    return path_walk(link->parent, target, PATH_FOLLOW, err);
+    inode = file->follow(process);
+    *err = inode ? 0 : -ENOENT;
+    return inode;
 }
 
 static int open_dir(struct inode *inode, struct file *file)

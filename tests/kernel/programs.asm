@@ -6,6 +6,9 @@
 bits 64
 default rel
 
+SYS_OPEN         equ 2
+SYS_STAT         equ 4
+SYS_LSEEK        equ 8
 SYS_RT_SIGACTION equ 13
 SYS_RT_SIGPROCMASK equ 14
 SYS_RT_SIGRETURN equ 15
@@ -15,8 +18,11 @@ SYS_GETPID       equ 39
 SYS_FORK         equ 57
 SYS_EXIT         equ 60
 SYS_WAIT4        equ 61
+SYS_UNLINK       equ 87
+SYS_SYMLINK      equ 88
 SYS_GETPPID      equ 110
 SYS_SIGTIMEDWAIT equ 128
+SYS_GETDENTS64   equ 217
 SYS_EXIT_GROUP   equ 231
 
 FLAG_TF equ 1 << 8
@@ -24,6 +30,7 @@ FLAG_DF equ 1 << 10
 FLAG_NT equ 1 << 14
 FLAG_AC equ 1 << 18
 
+ELOOP        equ 40
 SIGSEGV      equ 11
 SIGCHLD      equ 17
 SA_RESTORER  equ 0x04000000
@@ -345,6 +352,53 @@ PROGRAM takes_sigchld
 .leave:
     EXIT 0
 PROGRAM_END takes_sigchld
+
+; A listing of its descriptors that begins where no descriptor is, nor any int: nothing is listed.
+PROGRAM far_listing
+    lea rdi, [.path]
+    xor esi, esi
+    mov eax, SYS_OPEN
+    syscall
+    mov edi, eax
+    mov esi, 0x80000002
+    xor edx, edx
+    mov eax, SYS_LSEEK
+    syscall
+    sub rsp, 1024
+    mov rsi, rsp
+    mov edx, 1024
+    mov eax, SYS_GETDENTS64
+    syscall
+    mov edi, eax
+    mov eax, SYS_EXIT_GROUP
+    syscall
+.path: db "/proc/self/fd", 0
+PROGRAM_END far_listing
+
+; Where the program was, there is a link to /proc/self/exe now, which leads to where the program was. 0: -ELOOP.
+PROGRAM loop_of_exe
+    mov rbx, [rsp + 8]
+    lea rdi, [.exe]
+    mov rsi, rbx
+    mov eax, SYS_SYMLINK
+    syscall
+    test eax, eax
+    jnz .bad
+    lea rdi, [.exe]
+    lea rsi, [rsp - 512]
+    mov eax, SYS_STAT
+    syscall
+    mov ebp, eax
+    mov rdi, rbx
+    mov eax, SYS_UNLINK
+    syscall
+    cmp ebp, -ELOOP
+    jne .bad
+    EXIT 0
+.bad:
+    EXIT 1
+.exe: db "/proc/self/exe", 0
+PROGRAM_END loop_of_exe
 
 ; At the start every register that a program can see is as promised.
 PROGRAM clean_start

@@ -30,6 +30,8 @@ DECLARE_PROGRAM(torn_frame);
 DECLARE_PROGRAM(zombies);
 DECLARE_PROGRAM(takes_all);
 DECLARE_PROGRAM(takes_sigchld);
+DECLARE_PROGRAM(far_listing);
+DECLARE_PROGRAM(loop_of_exe);
 DECLARE_PROGRAM(clean_start);
 DECLARE_PROGRAM(keeps_fpu);
 DECLARE_PROGRAM(family);
@@ -266,6 +268,16 @@ KTEST(proc, stacks_are_known_by_name)
     KEXPECT(!mapped, "the page below the stack is mapped");
     KEXPECT(waits && strcmp(waits, "signal") == 0, "waits for %s", waits ? waits : "nothing");
     KEXPECT(status == SIGTERM, "status %#x", status);
+    return NULL;
+}
+
+/* Two ways through /proc: an offset that is no int, and a link that never ends. */
+KTEST(proc, offsets_and_links_of_proc)
+{
+    s32 status = tiny_run(PROGRAM(far_listing), "far_listing");
+    KEXPECT(status == 0, "a listing from 2^31 on: status %#x", status);
+    status = tiny_run(PROGRAM(loop_of_exe), "/loop_of_exe");
+    KEXPECT(status == 0, "exe leads to exe: status %#x", status);
     return NULL;
 }
 
