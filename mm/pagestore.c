@@ -180,17 +180,18 @@ static void drop_levels(struct pagestore *store)
 
 static struct page *make_page(struct pagestore *store, u64 index)
 {
-    struct page **slot = (struct page **)find_slot(store, index, true);
+    void **slot = find_slot(store, index, true);
+    struct page *page = slot ? *slot : NULL;
 
-    if (slot && *slot)
-        return *slot;
-    struct page *page = slot ? alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, 0) : NULL;
+    if (page)
+        return page;
+    if (slot)
+        page = buddy_alloc_for(&kernel_buddy, __GFP_ZERO | __GFP_NOWARN, PAGE_USE_FILE, CALLER());
     if (!page) {
         store->root = drop_empty_nodes(store->root, index, store->height);
         drop_levels(store);
         return NULL;
     }
-    page_set_use(&kernel_buddy, page, PAGE_USE_FILE);
     store->pages++;
     return *slot = page;
 }
@@ -210,7 +211,8 @@ struct page *pagestore_page(struct pagestore *store, u64 index, bool create)
 static void put_store_page(struct pagestore *store, struct page *page)
 {
     store->pages--;
-    free_pages(page, 0); /* nobody maps it any more, or the buddy complains */
+    /* Nobody maps it any more, or the buddy complains. */
+    buddy_free_from(&kernel_buddy, page, PAGE_USE_FILE, CALLER());
 }
 
 /* Free the pages with index >= first below this node, and the node if nothing is left; its new value. */
