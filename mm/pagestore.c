@@ -181,10 +181,10 @@ static void drop_levels(struct pagestore *store)
 static struct page *make_page(struct pagestore *store, u64 index)
 {
     void **slot = find_slot(store, index, true);
-    struct page *page = slot ? *slot : NULL;
+    struct page *page = NULL;
 
-    if (page)
-        return page;
+    if (slot && *slot)
+        return *slot;
     if (slot)
         page = buddy_alloc_for(&kernel_buddy, __GFP_ZERO | __GFP_NOWARN, PAGE_USE_FILE, CALLER());
     if (!page) {

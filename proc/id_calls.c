@@ -172,16 +172,16 @@ static struct limit limit_of(u64 resource)
 }
 
 /* Limits are what they are: setting one is accepted and changes nothing. */
-static s64 sys_prlimit64(u64 pid, u64 resource, u64 new, u64 old, u64 e __unused, u64 f __unused)
+static s64 sys_prlimit64(u64 pid, u64 resource, u64 wanted, u64 old, u64 e __unused, u64 f __unused)
 {
     struct limit limit;
     if (!named((u32)pid))
         return -ESRCH;
     if ((u32)resource >= LIMITS)
         return -EINVAL;
-    if (new &&copy_from_user(&limit, new, sizeof(limit)))
+    if (wanted && copy_from_user(&limit, wanted, sizeof(limit)))
         return -EFAULT;
-    if (new &&limit.soft > limit.hard)
+    if (wanted && limit.soft > limit.hard)
         return -EINVAL;
     limit = limit_of((u32)resource);
     return old && copy_to_user(old, &limit, sizeof(limit)) ? -EFAULT : 0;

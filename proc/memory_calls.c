@@ -72,9 +72,9 @@ static s64 sys_mprotect(u64 address, u64 size, u64 prot, u64 d __unused, u64 e _
 }
 SYSCALL(mprotect, 10, "pum");
 
-static s64 sys_mremap(u64 old, u64 old_size, u64 new_size, u64 flags, u64 new, u64 f __unused)
+static s64 sys_mremap(u64 old, u64 old_size, u64 new_size, u64 flags, u64 wanted, u64 f __unused)
 {
-    return uspace_mremap(current_process()->space, old, old_size, new_size, (u32)flags, new);
+    return uspace_mremap(current_process()->space, old, old_size, new_size, (u32)flags, wanted);
 }
 SYSCALL(mremap, 25, "puuxp");
 

@@ -17,18 +17,19 @@
 #define SS_DISABLE 2
 #define MINSIGSTKSZ 2048
 
-static s64 sys_rt_sigaction(u64 signal, u64 new, u64 old, u64 size, u64 e __unused, u64 f __unused)
+static s64 sys_rt_sigaction(u64 signal, u64 wanted, u64 old, u64 size, u64 e __unused,
+                            u64 f __unused)
 {
     struct signal_action action;
     if (size != sizeof(u64) || signal < 1 || signal > SIGNALS)
         return -EINVAL;
     struct signal_action *slot = &current_process()->actions->action[signal - 1];
     struct signal_action before = *slot;
-    if (new &&copy_from_user(&action, new, sizeof(action)))
+    if (wanted && copy_from_user(&action, wanted, sizeof(action)))
         return -EFAULT;
-    if (new && (signal == SIGKILL || signal == SIGSTOP))
+    if (wanted && (signal == SIGKILL || signal == SIGSTOP))
         return -EINVAL;
-    if (new) {
+    if (wanted) {
         action.mask &= ~UNBLOCKABLE;
         *slot = action;
     }
@@ -36,19 +37,20 @@ static s64 sys_rt_sigaction(u64 signal, u64 new, u64 old, u64 size, u64 e __unus
 }
 SYSCALL(rt_sigaction, 13, "Sppu");
 
-static s64 sys_rt_sigprocmask(u64 how, u64 new, u64 old, u64 size, u64 e __unused, u64 f __unused)
+static s64 sys_rt_sigprocmask(u64 how, u64 wanted, u64 old, u64 size, u64 e __unused,
+                              u64 f __unused)
 {
     struct task *task = current_task();
     u64 set, before = task->blocked;
-    if (size != sizeof(u64) || (new &&how > SIG_SETMASK))
+    if (size != sizeof(u64) || (wanted && how > SIG_SETMASK))
         return -EINVAL;
-    if (new &&copy_from_user(&set, new, sizeof(set)))
+    if (wanted && copy_from_user(&set, wanted, sizeof(set)))
         return -EFAULT;
-    if (new &&how == SIG_BLOCK)
+    if (wanted && how == SIG_BLOCK)
         task->blocked |= set;
-    else if (new &&how == SIG_UNBLOCK)
+    else if (wanted && how == SIG_UNBLOCK)
         task->blocked &= ~set;
-    else if (new)
+    else if (wanted)
         task->blocked = set;
     task->blocked &= ~UNBLOCKABLE;
     task->work |= signal_pending() ? TASK_WORK_SIGNAL : 0;
@@ -179,7 +181,7 @@ struct user_stack {
     u64 size;
 };
 
-static s64 sys_sigaltstack(u64 new, u64 old, u64 c __unused, u64 d __unused, u64 e __unused,
+static s64 sys_sigaltstack(u64 wanted, u64 old, u64 c __unused, u64 d __unused, u64 e __unused,
                            u64 f __unused)
 {
     struct task *task = current_task();
@@ -187,17 +189,17 @@ static s64 sys_sigaltstack(u64 new, u64 old, u64 c __unused, u64 d __unused, u64
     bool on_it =
         task->alternate.size && task->frame->rsp - task->alternate.base <= task->alternate.size;
     before.flags = !task->alternate.size ? SS_DISABLE : on_it ? SS_ONSTACK : 0;
-    if (new &&copy_from_user(&stack, new, sizeof(stack)))
+    if (wanted && copy_from_user(&stack, wanted, sizeof(stack)))
         return -EFAULT;
-    if (new &&on_it)
+    if (wanted && on_it)
         return -EPERM;
-    if (new &&stack.flags & ~(SS_DISABLE | SS_ONSTACK))
+    if (wanted && stack.flags & ~(SS_DISABLE | SS_ONSTACK))
         return -EINVAL;
-    if (new && !(stack.flags & SS_DISABLE) && stack.size < MINSIGSTKSZ)
+    if (wanted && !(stack.flags & SS_DISABLE) && stack.size < MINSIGSTKSZ)
         return -ENOMEM;
-    if (new && stack.flags & SS_DISABLE)
+    if (wanted && stack.flags & SS_DISABLE)
         stack.base = stack.size = 0;
-    if (new)
+    if (wanted)
         task->alternate = (struct signal_stack){stack.base, stack.size};
     return old && copy_to_user(old, &before, sizeof(before)) ? -EFAULT : 0;
 }
