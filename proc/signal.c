@@ -327,13 +327,33 @@ static void run_handler(struct trap_frame *frame, int signal)
     task->blocked &= ~UNBLOCKABLE;
 }
 
+/* A parent of the group's session, but not of the group, could let this member go on again. */
+static bool has_keeper(void *ctx, struct process *process)
+{
+    struct group_send *group = ctx;
+    const struct process *parent = process->parent;
+    bool kept = process->pgid == group->pgid && parent && parent->sid == process->sid &&
+                parent->pgid != group->pgid;
+    group->found += kept;
+    return !kept;
+}
+
+bool signal_group_is_orphaned(s32 pgid)
+{
+    struct group_send group = {.pgid = pgid};
+    process_for_each(has_keeper, &group);
+    return group.found == 0;
+}
+
+/* The terminal stops nobody whom no shell could wake: the kernel's own waits for the end. */
 static void do_default(struct trap_frame *frame, int signal)
 {
     struct process *process = current_process();
     if (IGNORED_BY_DEFAULT & SIGNAL_BIT(signal))
         return;
     if (signal_stops(signal)) {
-        stop_process(process, signal);
+        if (signal == SIGSTOP || !signal_group_is_orphaned(process->pgid))
+            stop_process(process, signal);
         return;
     }
     fault_teach(frame, signal, &process->actions->cause[signal - 1]);

@@ -103,6 +103,8 @@ u32 process_count(void);
 /* Signals (numbers as in Linux): to one process, to a group. 0 or -ESRCH. IRQ-safe. */
 int signal_process(struct process *process, int signal);
 int signal_group(s32 pgid, int signal);
+/* Is there no shell in its session that could send SIGCONT to the group (POSIX: orphaned process group)? */
+bool signal_group_is_orphaned(s32 pgid);
 bool signal_pending(void); /* one that current_task() must act upon */
 /* Would it reach nobody in the current process (ignored, or blocked by the current task)? */
 bool signal_is_ignored(int signal);

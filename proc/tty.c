@@ -106,7 +106,7 @@ static int background_error(void)
 
     if (!process || !tty.foreground || process->pgid == tty.foreground)
         return 0;
-    if (signal_is_ignored(SIGTTIN))
+    if (signal_is_ignored(SIGTTIN) || signal_group_is_orphaned(process->pgid))
         return -EIO;
     signal_group(process->pgid, SIGTTIN);
     return -EINTR;

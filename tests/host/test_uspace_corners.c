@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * Corners of a user space that no random run meets by itself: a move that ends inside a 2 MiB page, the last
- * user of a store that unmaps it.
+ * user of a store that unmaps it, more areas than are allowed.
  */
 #include "tests/host/harness.h"
 
 #include "lib/bits.h"
 #include "lib/errno.h"
+#include "mm/uspace_internal.h"
 #include "tests/host/uspace_world.h"
 
 #define WORLD_PAGES 8192
-#define HUGE (2 * MIB)
 #define FROM (1 * GIB)
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -37,14 +37,14 @@ static s64 map(struct uspace *space, vaddr_t at, u64 size, u32 flags)
 /* One page of a huge one goes to the last entry of a leaf table: what does not move must not be stored behind it. */
 static void shrinking_move_out_of_a_huge_page(void **state)
 {
-    vaddr_t to = 2 * GIB + HUGE - PAGE_SIZE;
+    vaddr_t to = 2 * GIB + HUGE_SIZE - PAGE_SIZE;
     struct uspace *space = open_space();
     u64 value = 0;
 
-    assert_int_equal(map(space, FROM, HUGE, MAP_PRIVATE), FROM);
+    assert_int_equal(map(space, FROM, HUGE_SIZE, MAP_PRIVATE), FROM);
     assert_int_equal(user_write(space, FROM, 7), 0);
-    assert_int_equal(uspace_mremap(space, FROM, HUGE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to),
-                     to);
+    assert_int_equal(
+        uspace_mremap(space, FROM, HUGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
     assert_uspace_sound("after the move");
     assert_int_equal(user_read(space, to, &value), 0);
     assert_int_equal(value, 7);
@@ -65,11 +65,27 @@ static void last_user_unmaps_a_store(void **state)
     close_space(space);
 }
 
+/* Areas come into being by cuts, too: a program with too many of them cannot make more with mprotect() or munmap(). */
+static void cuts_have_a_limit(void **state)
+{
+    struct uspace *space = open_space();
+
+    assert_int_equal(map(space, FROM, 16 * PAGE_SIZE, MAP_PRIVATE), FROM);
+    space->stats.areas += USER_AREAS_MAX;
+    assert_int_equal(uspace_mprotect(space, FROM + PAGE_SIZE, PAGE_SIZE, PROT_READ), -ENOMEM);
+    assert_int_equal(uspace_munmap(space, FROM + PAGE_SIZE, PAGE_SIZE), -ENOMEM);
+    assert_int_equal(uspace_mprotect(space, FROM, 16 * PAGE_SIZE, PROT_READ), 0);
+    assert_int_equal(uspace_munmap(space, FROM, 16 * PAGE_SIZE), 0);
+    space->stats.areas -= USER_AREAS_MAX;
+    close_space(space);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         uspace_test(shrinking_move_out_of_a_huge_page),
         uspace_test(last_user_unmaps_a_store),
+        uspace_test(cuts_have_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -271,6 +271,22 @@ KTEST(proc, stacks_are_known_by_name)
     return NULL;
 }
 
+/* Ctrl-Z to a program that the kernel shell waits for: nobody could let it go on. */
+KTEST(proc, terminal_does_not_stop_an_orphaned_group)
+{
+    struct process *process = tiny_start(PROGRAM(pauses), "pauses");
+    KEXPECT(process, "start");
+    signal_group(process->pgid, SIGTSTP);
+    for (unsigned i = 0; i < 10; i++)
+        schedule();
+    bool stopped = process->stopped;
+    signal_process(process, SIGTERM);
+    signal_process(process, SIGCONT);
+    s32 status = process_await(process);
+    KEXPECT(!stopped && status == SIGTERM, "stopped %d, status %#x", stopped, status);
+    return NULL;
+}
+
 /* Two ways through /proc: an offset that is no int, and a link that never ends. */
 KTEST(proc, offsets_and_links_of_proc)
 {
