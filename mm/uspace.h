@@ -47,10 +47,10 @@
 #define MADV_HUGEPAGE 14
 #define MADV_NOHUGEPAGE 15
 
-#define USER_MMAP_TOP                                                                              \
-    (USER_END - 128 * MIB)         /* mmap goes down from here; the first stack lies above */
 #define USER_STACK_MAX (8 * MIB)   /* how far a MAP_GROWSDOWN area grows */
 #define USER_STACK_GUARD (1 * MIB) /* stays free below one */
+/* mmap goes down from here; the first stack lies above, with all the room that it may want */
+#define USER_MMAP_TOP (USER_END - USER_STACK_MAX - USER_STACK_GUARD)
 #define USER_AREAS_MAX (1u << 18)
 
 struct uspace;

@@ -85,11 +85,14 @@ static vaddr_t gap_start(struct uspace *space, struct vma *vma)
     return below ? below->end : USER_START;
 }
 
-/* A stack keeps its distance: nothing is put right below it. */
+/* The room that a stack may still grow into is no gap, nor is its guard. */
 static vaddr_t gap_end(const struct vma *vma)
 {
-    u64 guard = vma->flags & MAP_GROWSDOWN ? USER_STACK_GUARD : 0;
-    return vma->start > guard ? vma->start - guard : 0;
+    if (likely(!(vma->flags & MAP_GROWSDOWN)))
+        return vma->start;
+    u64 room = USER_STACK_MAX + USER_STACK_GUARD;
+    vaddr_t grown = vma->end > room ? vma->end - room : 0;
+    return vma->start > USER_STACK_GUARD ? min_u64(vma->start - USER_STACK_GUARD, grown) : 0;
 }
 
 static u64 gap_below(struct uspace *space, struct vma *vma)
@@ -307,7 +310,8 @@ static bool search_gaps(struct uspace *space, u64 size, vaddr_t lo, vaddr_t hi, 
             node = first;
             continue;
         }
-        if (gap_fits(gap_start(space, vma), gap_end(vma), size, lo, hi, side, out))
+        if (vma->gap >= size &&
+            gap_fits(gap_start(space, vma), gap_end(vma), size, lo, hi, side, out))
             return true;
         side_is_done =
             get_subtree_max_gap(second) < size || !window_reaches(vma, lo, hi, rb_opposite(side));
