@@ -11,6 +11,7 @@
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "proc/launch.h"
 #include "proc/process.h"
 #include "proc/signal_internal.h"
@@ -184,6 +185,8 @@ KTEST(proc, fork_bomb)
 /* The dead whom nobody asks for have numbers, and there are only 32767. */
 KTEST(proc, zombie_bomb)
 {
+    if (kernel_buddy.managed < 8 * MIB / PAGE_SIZE)
+        return ktest_skip("the dead need memory, too");
     s32 status = tiny_run(PROGRAM(zombies), "zombies");
     KEXPECT(status == 0, "status %#x", status);
     return NULL;
