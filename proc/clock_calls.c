@@ -111,6 +111,7 @@ static s64 sleep_until(u64 deadline_ns, u64 *left)
     struct wait_queue nobody;
     wait_queue_init(&nobody);
     current_task()->waits_for = "time";
+    current_task()->sleep_deadline_ns = deadline_ns;
     int error = wait_on(&nobody, never, NULL, deadline_ns ? deadline_ns : 1);
     current_task()->waits_for = NULL;
     u64 now = clock_ns();
@@ -128,7 +129,11 @@ static s64 sys_clock_nanosleep(u64 clock, u64 flags, u64 request, u64 rest, u64 
     if (error)
         return error;
     bool absolute = flags & TIMER_ABSTIME;
-    s64 result = sleep_until(absolute ? ns : clock_ns() + ns, &left);
+    u64 deadline = absolute ? ns : clock_ns() + ns;
+    if (current_task()->resume_sleep)
+        deadline = current_task()->sleep_deadline_ns;
+    current_task()->resume_sleep = false;
+    s64 result = sleep_until(deadline, &left);
     if (result == -EINTR && rest && !absolute && timespec_to_user(rest, left))
         return -EFAULT;
     return result;

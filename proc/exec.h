@@ -19,6 +19,8 @@ struct exec_strings {
 
 /* Append; 0, -E2BIG, -ENOMEM. The argv strings come before the first env string. */
 int exec_add_string(struct exec_strings *strings, const char *text, bool environment);
+/* The same from the current program's memory; also -EFAULT. */
+int exec_add_user_string(struct exec_strings *strings, vaddr_t text, bool environment);
 /* argv[0] goes; these words come in front (the interpreter of a script). */
 int exec_replace_first(struct exec_strings *strings, const char *const *words, u32 count);
 void exec_strings_free(struct exec_strings *strings);

@@ -18,7 +18,7 @@
 #define PATH_SIZE 4096
 
 /* The strings of a NULL-terminated array in the program's memory. A NULL array is an empty one. */
-static int copy_array(struct exec_strings *strings, vaddr_t array, bool environment, char *buffer)
+static int copy_array(struct exec_strings *strings, vaddr_t array, bool environment)
 {
     for (u64 i = 0; array; i++) {
         vaddr_t text;
@@ -26,10 +26,7 @@ static int copy_array(struct exec_strings *strings, vaddr_t array, bool environm
             return -EFAULT;
         if (!text)
             break;
-        s64 length = strncpy_from_user(buffer, text, ARGUMENTS_MAX);
-        if (length < 0)
-            return length == -ENAMETOOLONG ? -E2BIG : (int)length;
-        int error = exec_add_string(strings, buffer, environment);
+        int error = exec_add_user_string(strings, text, environment);
         if (error)
             return error;
     }
@@ -38,16 +35,10 @@ static int copy_array(struct exec_strings *strings, vaddr_t array, bool environm
 
 static int copy_strings(struct exec_strings *strings, vaddr_t argv, vaddr_t envp)
 {
-    char *buffer = kmalloc(ARGUMENTS_MAX, GFP_KERNEL);
-    if (!buffer)
-        return -ENOMEM;
-    int error = copy_array(strings, argv, false, buffer);
+    int error = copy_array(strings, argv, false);
     if (!error && strings->argc == 0)
         error = exec_add_string(strings, "", false); /* argv[0] exists, as in Linux */
-    if (!error)
-        error = copy_array(strings, envp, true, buffer);
-    kfree(buffer);
-    return error;
+    return error ? error : copy_array(strings, envp, true);
 }
 
 static bool is_alone(void *process)

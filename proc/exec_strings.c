@@ -4,6 +4,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "mm/usercopy.h"
 #include "mm/vmalloc.h"
 #include "proc/exec.h"
 
@@ -37,6 +38,24 @@ int exec_add_string(struct exec_strings *strings, const char *text, bool environ
         strings->envc++;
     else
         strings->argc++;
+    return 0;
+}
+
+int exec_add_user_string(struct exec_strings *strings, vaddr_t text, bool environment)
+{
+    s64 length = -ENAMETOOLONG;
+    int error = reserve(strings, 1);
+    while (!error && length == -ENAMETOOLONG) {
+        u64 room = strings->capacity - strings->used;
+        length = strncpy_from_user(strings->data + strings->used, text, room);
+        if (length == -ENAMETOOLONG)
+            error = reserve(strings, room + 1);
+    }
+    if (error || length < 0)
+        return error ? error : (int)length;
+    strings->used += (u64)length + 1;
+    strings->argc += !environment;
+    strings->envc += environment;
     return 0;
 }
 

@@ -167,6 +167,8 @@ static s64 do_clone(const struct clone_args *args)
     if (!task)
         return -ENOMEM;
     copy_registers(task, parent);
+    if (thread)
+        task->alternate = (struct signal_stack){0}; /* two cannot stand on one */
     if (args->stack)
         task->frame->rsp = args->stack;
     if (args->flags & CLONE_SETTLS)

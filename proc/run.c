@@ -73,13 +73,30 @@ s32 process_await(struct process *process)
     return status;
 }
 
+static bool has_ended_or_stopped(void *process)
+{
+    return has_ended(process) || ((struct process *)process)->stopped;
+}
+
+/* A program that somebody has stopped gives the console back: it goes on in the background when continued. */
+static s32 await_or_leave(struct process *process)
+{
+    wait_until(&process->child_exit, has_ended_or_stopped, process);
+    if (has_ended(process))
+        return process_await(process);
+    process->awaited = false;
+    print("[%d] %s is stopped; `kill %d CONT` lets it go on\n", process->pid, process->name,
+          process->pid);
+    return 0;
+}
+
 static s32 run_in_foreground(struct process *process)
 {
     s32 pgid = process->pgid;
     tty_lend(true);
     tty_set_foreground(pgid);
     start(process);
-    s32 status = process_await(process);
+    s32 status = await_or_leave(process);
     tty_set_foreground(0);
     tty_lend(false);
     return status;

@@ -251,6 +251,7 @@ static int take_signal(struct task *task)
 static void tell_parent_of_stop(struct process *process)
 {
     struct process *parent = process->parent;
+    wake_all(&process->child_exit); /* the kernel shell waits here */
     if (!parent)
         return;
     struct signal_cause cause = {
@@ -286,25 +287,36 @@ static void stay_stopped(struct task *task)
     irq_enable();
 }
 
-/* Calls that never start again by themselves, even with SA_RESTART. */
-static bool never_restarts(u64 number)
+#define CALL_NANOSLEEP 35
+#define CALL_SIGTIMEDWAIT 128
+#define CALL_CLOCK_NANOSLEEP 230
+
+/* Calls that a handler ends, even with SA_RESTART. */
+static bool ends_for_handler(u64 number)
 {
-    static const u16 numbers[] = {7, 23, 34, 35, 128, 130, 202, 230, 270, 271};
+    static const u16 numbers[] = {7,   23,  CALL_NANOSLEEP,       34,  CALL_SIGTIMEDWAIT,
+                                  130, 202, CALL_CLOCK_NANOSLEEP, 270, 271};
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
         if (number == numbers[i])
             return true;
     return false;
 }
 
-/* A call that a signal ended: make the program repeat its SYSCALL instruction (2 bytes) when it should. */
+/*
+ * A call that a signal ended: make the program repeat its SYSCALL instruction (2 bytes) when it should. Without a
+ * handler (it was stopped and goes on) nearly all do; a sleep then ends when it would have ended.
+ */
 static void restart_call(struct trap_frame *frame, const struct signal_action *action)
 {
+    u64 number = frame->error_code;
     if (frame->vector != SYSCALL_VECTOR || frame->rax != (u64)-EINTR)
         return;
-    if (never_restarts(frame->error_code) || (action && !(action->flags & SA_RESTART)))
+    if (action ? ends_for_handler(number) || !(action->flags & SA_RESTART)
+               : number == CALL_SIGTIMEDWAIT)
         return;
+    current_task()->resume_sleep = number == CALL_NANOSLEEP || number == CALL_CLOCK_NANOSLEEP;
     frame->rip -= 2;
-    frame->rax = frame->error_code;
+    frame->rax = number;
     frame->vector = NO_VECTOR; /* once */
 }
 
@@ -315,7 +327,7 @@ static void run_handler(struct trap_frame *frame, int signal)
     struct signal_action action = *slot;
     struct signal_cause cause = task->process->actions->cause[signal - 1];
     u64 blocked = task->restore_blocked ? task->saved_blocked : task->blocked;
-    task->restore_blocked = false;
+    task->restore_blocked = task->resume_sleep = false;
     restart_call(frame, &action);
     if (action.flags & SA_RESETHAND)
         slot->handler = SIG_DFL;

@@ -75,6 +75,8 @@ struct task {
     u64 awaited;          /* rt_sigtimedwait() takes these, blocked or not */
     u64 saved_blocked;    /* sigsuspend(): what to return to */
     bool restore_blocked;
+    bool resume_sleep; /* nanosleep() is repeated after a stop: until sleep_deadline_ns */
+    u64 sleep_deadline_ns;
     struct signal_stack alternate;
     vaddr_t clear_tid; /* set_tid_address / CLONE_CHILD_CLEARTID */
     void *fpu;         /* FXSAVE or XSAVE area */

@@ -211,6 +211,16 @@ static void restarts(void)
         close(ends[0]);
         close(ends[1]);
     }
+    pid_t sleeper = fork();
+    if (!sleeper) {
+        struct timespec time = {0, 200000000};
+        _exit(nanosleep(&time, NULL) ? 1 : 0);
+    }
+    nap(20);
+    kill(sleeper, SIGSTOP);
+    waitpid(sleeper, NULL, WUNTRACED);
+    kill(sleeper, SIGCONT);
+    say("a sleep that was stopped goes on", wait_for(sleeper, 0));
     handle(SIGALRM, note_info, SA_RESTART);
     struct itimerval timer = {.it_value = {0, 20000}};
     setitimer(ITIMER_REAL, &timer, NULL);
