@@ -52,15 +52,14 @@ def test_processes_from_the_kernels_shell():
         assert "no processes" in machine.run("ps")
         assert "EINVAL" not in machine.run("run sleep 1000 &")
         pid = re.search(r"^ *(\d+) .* sleep$", machine.run("ps"), re.M)[1]
-        assert re.search(rf"^ *{pid} +0 .* sleeps +time ", machine.run("ps"), re.M)
+        assert any(re.search(rf"^ *{pid} +0 .* sleeps +time ", machine.run("ps"), re.M) for _ in range(100))
         assert re.search(r"^7f\S+ rw-p .*\[stack\]", machine.run(f"maps {pid}"), re.M)
         assert "usage" in machine.run("kill").lower()
         assert "no process 77" in machine.run("kill 77")
         machine.run(f"kill {pid} STOP")
-        assert re.search(rf"^ *{pid} .* stopped ", machine.run("ps"), re.M)
+        assert any(re.search(rf"^ *{pid} .* stopped ", machine.run("ps"), re.M) for _ in range(100))
         machine.run(f"kill {pid} KILL")
-        machine.run("run true")
-        assert "no processes" in machine.run("ps")
+        assert any("no processes" in machine.run("ps") for _ in range(100))
 
 
 @pytest.mark.quick
