@@ -36,10 +36,10 @@ static uint64_t random_number(void)
 }
 
 static char buffer[2 * PAGE] __attribute__((aligned(4096)));
-static char *half_mapped; /* a page, and nothing behind it */
+static char *half_mapped; /* a page, and one behind it that nobody may touch */
 
-static char *arena; /* where mmap and its relatives may do what they like */
-#define ARENA_PAGES 256UL
+static char *arena;        /* where mmap and its relatives may do what they like */
+#define ARENA_PAGES 2048UL /* a few pages of 2 MiB */
 
 static uint64_t an_address(void)
 {
@@ -66,6 +66,9 @@ static uint64_t an_address(void)
         return (uint64_t)an_address; /* its own text: read only */
     case 10:
         return random_number();
+    case 11:
+    case 12:
+        return (uint64_t)arena + random_number() % (ARENA_PAGES * PAGE);
     default:
         return (uint64_t)buffer + random_number() % sizeof(buffer);
     }
@@ -149,6 +152,40 @@ static void tame_signal(uint64_t call, uint64_t *a)
         *number = SIGUSR1;
 }
 
+/* A piece of the arena, and a place in it where the piece goes: most end inside of a 2 MiB page. */
+static uint64_t a_piece(uint64_t *size)
+{
+    uint64_t first =
+        random_number() % 4 ? random_number() % ARENA_PAGES : random_number() % 4 * 512;
+    uint64_t most = ARENA_PAGES - first,
+             pages = random_number() % 2 ? random_number() % 16 : random_number() % most;
+    *size = (pages < most ? pages + 1 : most) * PAGE;
+    return (uint64_t)arena + first * PAGE;
+}
+
+static void tame_memory(uint64_t call, uint64_t *a)
+{
+    uint64_t size;
+    a[0] = a_piece(&a[1]);
+    if (call == SYS_mremap) {
+        a[4] = a_piece(&a[2]);
+        a[3] = random_number() % 4;
+    } else if (call == SYS_mmap) {
+        a[2] = random_number() % 8;
+        a[3] = random_number() % 2 + 1 + random_number() % 2 * MAP_FIXED +
+               (random_number() % 4 ? MAP_ANONYMOUS : 0);
+        a[4] = random_number() % 12;
+        a[5] = random_number() % 8 * PAGE;
+    } else if (call == SYS_mprotect && random_number() % 4) {
+        a[2] = PROT_READ | PROT_WRITE;
+    } else if (call == SYS_madvise && random_number() % 2) {
+        a[2] = MADV_DONTNEED;
+    }
+    uint64_t from = a_piece(&size);
+    if (random_number() % 8 == 0) /* write through it, as far as it goes */
+        syscall(SYS_getrandom, from, size, 0);
+}
+
 /* What would end a child at once is made rare, and what would reach beyond it is made impossible. */
 static void tame(uint64_t call, uint64_t *a)
 {
@@ -164,12 +201,17 @@ static void tame(uint64_t call, uint64_t *a)
     case SYS_mprotect:
     case SYS_mremap:
     case SYS_madvise:
-        if (random_number() % 32 == 0)
-            break; /* anywhere, its own code included */
-        a[0] = (uint64_t)arena + random_number() % ARENA_PAGES * PAGE;
-        a[1] = random_number() % (ARENA_PAGES * PAGE - (a[0] - (uint64_t)arena)) + 1;
-        if (call == SYS_mremap)
-            a[2] = random_number() % (ARENA_PAGES * PAGE), a[3] &= 1; /* never to a fixed place */
+        if (random_number() % 32)
+            tame_memory(call, a);
+        break; /* else anywhere, its own code included */
+    case SYS_open:
+    case SYS_openat:
+        if (random_number() % 4)
+            a[call == SYS_openat ? 2 : 1] =
+                random_number() & (O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY);
+        break;
+    case SYS_ftruncate:
+        a[1] %= 64 * PAGE;
         break;
     case SYS_nanosleep:
     case SYS_clock_nanosleep:
@@ -214,7 +256,10 @@ static __attribute__((noreturn)) void child(struct progress *progress, unsigned 
         close(fd);
     if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || open("/dev/zero", O_RDWR) != 2)
         _exit(1);
-    arena = map_anonymous(ARENA_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    arena = map_anonymous((ARENA_PAGES + 513) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    arena += -(uintptr_t)arena % (512 * PAGE);
+    mprotect(arena + ARENA_PAGES * PAGE, PAGE,
+             PROT_NONE); /* what is above is not for long writes */
     unsigned long end = progress->calls + BATCH;
     if (end > limit)
         end = limit;
@@ -300,7 +345,7 @@ int main(int argc, char **argv)
     struct progress *progress = (struct progress *)map_anonymous(
         MOST_PROCESSES * sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED);
     half_mapped = map_anonymous(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
-    munmap(half_mapped + PAGE, PAGE);
+    mprotect(half_mapped + PAGE, PAGE, PROT_NONE); /* a hole would be filled by the next mmap() */
     fflush(stdout);
     for (unsigned long i = 0; i < processes; i++) {
         pid_t pid = fork();
