@@ -22,7 +22,7 @@ struct tiny_headers {
     } segment[2];
 };
 _Static_assert(offsetof(struct tiny_headers, segment) == PHDR_OFFSET, "Elf64_Ehdr");
-_Static_assert(sizeof(struct tiny_headers) <= TINY_CODE_OFFSET, "the code begins behind it");
+_Static_assert(sizeof(struct tiny_headers) == TINY_HEADERS_SIZE, "Elf64_Ehdr and two Elf64_Phdr");
 
 void tiny_elf(u8 *out, const void *code, u64 size)
 {
@@ -44,19 +44,26 @@ void tiny_elf(u8 *out, const void *code, u64 size)
     memcpy(out + TINY_CODE_OFFSET, code, size);
 }
 
-struct process *tiny_start(const void *code, u64 size, const char *name)
+struct process *tiny_start_file(const u8 *file, u64 size, const char *name)
 {
     struct pagestore *store = pagestore_create();
-    u8 *file = kmalloc(TINY_ELF_SIZE(size), GFP_KERNEL);
+    if (!store)
+        return NULL;
     struct process *process = NULL;
-    if (store && file) {
-        tiny_elf(file, code, size);
-        if (pagestore_write(store, 0, file, TINY_ELF_SIZE(size)) == (s64)TINY_ELF_SIZE(size))
-            process = process_launch_store(store, name);
-    }
+    if (pagestore_write(store, 0, file, size) == (s64)size)
+        process = process_launch_store(store, name);
+    pagestore_put(store);
+    return process;
+}
+
+struct process *tiny_start(const void *code, u64 size, const char *name)
+{
+    u8 *file = kmalloc(TINY_ELF_SIZE(size), GFP_KERNEL);
+    if (!file)
+        return NULL;
+    tiny_elf(file, code, size);
+    struct process *process = tiny_start_file(file, TINY_ELF_SIZE(size), name);
     kfree(file);
-    if (store)
-        pagestore_put(store);
     return process;
 }
 

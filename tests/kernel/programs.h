@@ -23,11 +23,14 @@ struct deed {
 
 /* An ELF file with this code into `out` (room for tiny_elf_size(size) bytes). */
 #define TINY_CODE_OFFSET 256
+#define TINY_HEADERS_SIZE (64 + 2 * 56)
 #define TINY_ELF_SIZE(code_size) (TINY_CODE_OFFSET + (code_size))
 void tiny_elf(u8 *out, const void *code, u64 size);
 
 /* Start the code as a program whose argv[0] is `name`; NULL: it cannot be. */
 struct process *tiny_start(const void *code, u64 size, const char *name);
+/* The same for a whole file. */
+struct process *tiny_start_file(const u8 *file, u64 size, const char *name);
 /* Start it, wait for it and for all it left behind; its wait status, or -1 when it could not be started. */
 s32 tiny_run(const void *code, u64 size, const char *name);
 /* Give way until no process is left. */

@@ -320,3 +320,41 @@ KTEST(proc, sigkill_for_a_stopped_thread)
             ended, status);
     return NULL;
 }
+
+/* What starts at all gets some time, in which it may do what it likes, and is then killed. */
+static void try_file(const u8 *file, u64 size, u32 *started)
+{
+    struct process *process = tiny_start_file(file, size, "odd");
+    if (!process)
+        return;
+    for (unsigned i = 0; i < 8; i++)
+        schedule();
+    signal_process(process, SIGKILL);
+    process_await(process);
+    (*started)++;
+}
+
+/* G5: each byte of the headers in turn is another one. Nothing is left of what was refused, or of what ran. */
+KTEST(proc, odd_elf_headers)
+{
+    static u8 file[TINY_ELF_SIZE(64)];
+    u64 code_size = (u64)(program_exit42_end - program_exit42), size = TINY_ELF_SIZE(code_size);
+    u32 tried = 0, started = 0;
+    KEXPECT(size <= sizeof(file), "%lu bytes", size);
+    for (u64 at = 0; at < TINY_HEADERS_SIZE; at++) {
+        tiny_elf(file, program_exit42, code_size);
+        const u8 good = file[at], odd[] = {0, 0xff, good ^ 1, good ^ 0x10, good ^ 0x80};
+        for (unsigned i = 0; i < ARRAY_SIZE(odd); i++, tried++) {
+            file[at] = odd[i];
+            try_file(file, size, &started);
+        }
+    }
+    for (u64 part = 0; part < size; part++, tried++) {
+        tiny_elf(file, program_exit42, code_size);
+        try_file(file, part, &started);
+    }
+    tiny_settle();
+    ktest_note("%u files, %u of them could be started", tried, started);
+    KEXPECT(started > 0 && started < tried, "%u of %u started", started, tried);
+    return NULL;
+}
