@@ -339,13 +339,15 @@ static void run_handler(struct trap_frame *frame, int signal)
     task->blocked &= ~UNBLOCKABLE;
 }
 
-/* A parent of the group's session, but not of the group, could let this member go on again. */
+/* A parent of the group's session, but not of the group, could let this member go on again; so could the kernel shell
+ * when it waits for the member. */
 static bool has_keeper(void *ctx, struct process *process)
 {
     struct group_send *group = ctx;
     const struct process *parent = process->parent;
-    bool kept = process->pgid == group->pgid && parent && parent->sid == process->sid &&
-                parent->pgid != group->pgid;
+    bool kept =
+        process->pgid == group->pgid &&
+        (parent ? parent->sid == process->sid && parent->pgid != group->pgid : process->awaited);
     group->found += kept;
     return !kept;
 }
@@ -357,7 +359,7 @@ bool signal_group_is_orphaned(s32 pgid)
     return group.found == 0;
 }
 
-/* The terminal stops nobody whom no shell could wake: the kernel's own waits for the end. */
+/* The terminal stops nobody whom no shell could wake. */
 static void do_default(struct trap_frame *frame, int signal)
 {
     struct process *process = current_process();

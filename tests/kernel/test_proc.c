@@ -274,15 +274,17 @@ KTEST(proc, stacks_are_known_by_name)
     return NULL;
 }
 
-/* Ctrl-Z to a program that the kernel shell waits for: nobody could let it go on. */
+/* Ctrl-Z to a program for which nobody waits: nobody would let it go on. */
 KTEST(proc, terminal_does_not_stop_an_orphaned_group)
 {
     struct process *process = tiny_start(PROGRAM(pauses), "pauses");
     KEXPECT(process, "start");
+    process->awaited = false;
     signal_group(process->pgid, SIGTSTP);
     for (unsigned i = 0; i < 10; i++)
         schedule();
     bool stopped = process->stopped;
+    process->awaited = true;
     signal_process(process, SIGTERM);
     signal_process(process, SIGCONT);
     s32 status = process_await(process);
