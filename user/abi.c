@@ -53,7 +53,6 @@ static void handle(int signal, void (*handler)(int, siginfo_t *, void *), int fl
     caught_address = NULL;
 }
 
-/* How a child ended, in words. */
 static const char *ended(int status)
 {
     static char text[40];
@@ -264,12 +263,9 @@ static void faults(void)
     signal(SIGSEGV, SIG_DFL);
 }
 
-static volatile char *deepest;
-
 static int recurse(int depth)
 {
     volatile char room[4096];
-    deepest = room;
     room[0] = (char)depth;
     return depth < 0 ? 0 : recurse(depth + 1) + room[0];
 }
@@ -286,11 +282,6 @@ static void stack_overflow(void)
     sigaltstack(NULL, &was);
     say_number("... which is free again", !(was.ss_flags & SS_ONSTACK));
     signal(SIGSEGV, SIG_DFL);
-}
-
-static double half(double x)
-{
-    return x * 0.5;
 }
 
 static void spoil_registers(int signal)
@@ -315,7 +306,7 @@ static void floating_point(void)
                      : "=m"(result)
                      : "m"((double){42.5}), "i"(SYS_getpid), "i"(SIGUSR1), "i"(SYS_kill)
                      : "rax", "rcx", "rdi", "rsi", "r11", "memory", "xmm7");
-    printf("%-34s %.2f\n", "SSE kept over a handler", half(result * 2));
+    printf("%-34s %.2f\n", "SSE kept over a handler", result);
     say_number("... which has run", caught);
 }
 
