@@ -99,6 +99,8 @@ static bool hang_up(void *leader, struct process *process)
 static void end_process(struct process *process)
 {
     struct uspace *space = process->space;
+    if (strace_enabled)
+        strace_end(process->exit_status);
     fd_table_put(process->files);
     process->files = NULL;
     if (process->cwd)

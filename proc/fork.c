@@ -190,7 +190,7 @@ static s64 sys_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tl
     struct clone_args args = {flags, stack, parent_tid, child_tid, tls};
     return do_clone(&args);
 }
-SYSCALL_FLAGS(clone, 56, SYSCALL_WHOLE_FRAME, "xpppp");
+SYSCALL_FLAGS(clone, 56, SYSCALL_WHOLE_FRAME, "Cpppp");
 
 static s64 sys_fork(u64 a __unused, u64 b __unused, u64 c __unused, u64 d __unused, u64 e __unused,
                     u64 f __unused)

@@ -385,6 +385,8 @@ void signal_deliver(struct trap_frame *frame)
         int signal = take_signal(task);
         if (!signal)
             break;
+        if (strace_enabled)
+            strace_signal(signal);
         vaddr_t handler = task->process->actions->action[signal - 1].handler;
         if (signal == SIGKILL || handler == SIG_DFL)
             do_default(frame, signal);

@@ -86,21 +86,21 @@ static s64 sys_chmod(u64 path, u64 mode, u64 c, u64 d, u64 e, u64 f)
     IGNORE4;
     return apply_at(AT_FDCWD, path, 0, change_mode, &(struct change){.mode = (u32)mode});
 }
-SYSCALL(chmod, 90, "sx");
+SYSCALL(chmod, 90, "so");
 
 static s64 sys_fchmod(u64 fd, u64 mode, u64 c, u64 d, u64 e, u64 f)
 {
     IGNORE4;
     return apply_fd((int)fd, change_mode, &(struct change){.mode = (u32)mode});
 }
-SYSCALL(fchmod, 91, "dx");
+SYSCALL(fchmod, 91, "do");
 
 static s64 sys_fchmodat(u64 dirfd, u64 path, u64 mode, u64 d, u64 e, u64 f)
 {
     IGNORE3;
     return apply_at((int)dirfd, path, 0, change_mode, &(struct change){.mode = (u32)mode});
 }
-SYSCALL(fchmodat, 268, "dsx");
+SYSCALL(fchmodat, 268, "aso");
 
 static s64 chown_at(int dirfd, vaddr_t path, u64 uid, u64 gid, u32 flags)
 {
@@ -134,7 +134,7 @@ static s64 sys_fchownat(u64 dirfd, u64 path, u64 uid, u64 gid, u64 flags, u64 f)
     (void)f;
     return chown_at((int)dirfd, path, uid, gid, (u32)flags);
 }
-SYSCALL(fchownat, 260, "dsddx");
+SYSCALL(fchownat, 260, "asddx");
 
 static s64 sys_truncate(u64 path, u64 size, u64 c, u64 d, u64 e, u64 f)
 {
@@ -203,4 +203,4 @@ static s64 sys_utimensat(u64 dirfd, u64 path, u64 times, u64 flags, u64 e, u64 f
         return apply_fd((int)dirfd, change_times, &change);
     return apply_at((int)dirfd, path, (u32)flags, change_times, &change);
 }
-SYSCALL(utimensat, 280, "dspx");
+SYSCALL(utimensat, 280, "aspx");

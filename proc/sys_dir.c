@@ -170,4 +170,4 @@ static s64 sys_umask(u64 mask, u64 b, u64 c, u64 d, u64 e, u64 f)
     process->umask = mask & 0777;
     return old;
 }
-SYSCALL(umask, 95, "x");
+SYSCALL(umask, 95, "o");

@@ -37,7 +37,7 @@ static s64 sys_dup3(u64 from, u64 to, u64 flags, u64 d, u64 e, u64 f)
         return -EINVAL;
     return dup_to((int)from, (int)to, flags & O_CLOEXEC);
 }
-SYSCALL(dup3, 292, "ddx");
+SYSCALL(dup3, 292, "ddO");
 
 enum {
     F_DUPFD,
@@ -134,7 +134,7 @@ static s64 sys_pipe2(u64 out, u64 flags, u64 c, u64 d, u64 e, u64 f)
     IGNORE4;
     return make_pipe(out, (u32)flags);
 }
-SYSCALL(pipe2, 293, "px");
+SYSCALL(pipe2, 293, "pO");
 
 #define FIONCLEX 0x5450u
 #define FIOCLEX 0x5451u

@@ -150,21 +150,21 @@ static s64 sys_open(u64 path, u64 flags, u64 mode, u64 d, u64 e, u64 f)
     IGNORE3;
     return open_at(AT_FDCWD, path, (u32)flags, (u32)mode);
 }
-SYSCALL(open, 2, "sxx");
+SYSCALL(open, 2, "sOo");
 
 static s64 sys_openat(u64 dirfd, u64 path, u64 flags, u64 mode, u64 e, u64 f)
 {
     (void)e, (void)f;
     return open_at((int)dirfd, path, (u32)flags, (u32)mode);
 }
-SYSCALL(openat, 257, "dsxx");
+SYSCALL(openat, 257, "asOo");
 
 static s64 sys_creat(u64 path, u64 mode, u64 c, u64 d, u64 e, u64 f)
 {
     IGNORE4;
     return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, (u32)mode);
 }
-SYSCALL(creat, 85, "sx");
+SYSCALL(creat, 85, "so");
 
 static s64 sys_close(u64 fd, u64 b, u64 c, u64 d, u64 e, u64 f)
 {

@@ -64,7 +64,7 @@ static s64 sys_write(u64 fd, u64 buffer, u64 size, u64 d, u64 e, u64 f)
     IGNORE3;
     return read_write((int)fd, buffer, size, true);
 }
-SYSCALL(write, 1, "dpu");
+SYSCALL(write, 1, "dbu");
 
 static s64 at_offset(int fd, vaddr_t base, u64 size, u64 offset, bool write)
 {
@@ -93,7 +93,7 @@ static s64 sys_pwrite64(u64 fd, u64 buffer, u64 size, u64 offset, u64 e, u64 f)
     (void)e, (void)f;
     return at_offset((int)fd, buffer, size, offset, true);
 }
-SYSCALL(pwrite64, 18, "dpud");
+SYSCALL(pwrite64, 18, "dbud");
 
 /* The list itself, checked as a whole before the first byte moves: -EFAULT, -EINVAL (too many, or a negative size). */
 static struct iovec *vector_from_user(vaddr_t address, u64 count, int *err)

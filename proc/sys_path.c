@@ -49,14 +49,14 @@ static s64 sys_mkdir(u64 path, u64 mode, u64 c, u64 d, u64 e, u64 f)
     IGNORE4;
     return make_node(AT_FDCWD, path, S_IFDIR | ((u32)mode & 01777), 0);
 }
-SYSCALL(mkdir, 83, "sx");
+SYSCALL(mkdir, 83, "so");
 
 static s64 sys_mkdirat(u64 dirfd, u64 path, u64 mode, u64 d, u64 e, u64 f)
 {
     IGNORE3;
     return make_node((int)dirfd, path, S_IFDIR | ((u32)mode & 01777), 0);
 }
-SYSCALL(mkdirat, 258, "dsx");
+SYSCALL(mkdirat, 258, "aso");
 
 /* Device numbers come in Linux's encoding: 12 bits of major at 8, minor around them. */
 static s64 make_special(int dirfd, vaddr_t path, u32 mode, u64 number)
@@ -83,14 +83,14 @@ static s64 sys_mknod(u64 path, u64 mode, u64 number, u64 d, u64 e, u64 f)
     IGNORE3;
     return make_special(AT_FDCWD, path, (u32)mode, number);
 }
-SYSCALL(mknod, 133, "sxx");
+SYSCALL(mknod, 133, "sox");
 
 static s64 sys_mknodat(u64 dirfd, u64 path, u64 mode, u64 number, u64 e, u64 f)
 {
     (void)e, (void)f;
     return make_special((int)dirfd, path, (u32)mode, number);
 }
-SYSCALL(mknodat, 259, "dsxx");
+SYSCALL(mknodat, 259, "asox");
 
 static s64 make_symlink(vaddr_t target, int dirfd, vaddr_t path)
 {
@@ -125,7 +125,7 @@ static s64 sys_symlinkat(u64 target, u64 dirfd, u64 path, u64 d, u64 e, u64 f)
     IGNORE3;
     return make_symlink(target, (int)dirfd, path);
 }
-SYSCALL(symlinkat, 266, "sds");
+SYSCALL(symlinkat, 266, "sas");
 
 static s64 make_link(int old_dirfd, vaddr_t old, int dirfd, vaddr_t path, u32 flags)
 {
@@ -161,7 +161,7 @@ static s64 sys_linkat(u64 old_dirfd, u64 old, u64 dirfd, u64 path, u64 flags, u6
     (void)f;
     return make_link((int)old_dirfd, old, (int)dirfd, path, (u32)flags);
 }
-SYSCALL(linkat, 265, "dsdsx");
+SYSCALL(linkat, 265, "asasx");
 
 static int unlink_error(const struct path_end *end)
 {
@@ -217,7 +217,7 @@ static s64 sys_unlinkat(u64 dirfd, u64 path, u64 flags, u64 d, u64 e, u64 f)
         return -EINVAL;
     return take_away((int)dirfd, path, flags & AT_REMOVEDIR);
 }
-SYSCALL(unlinkat, 263, "dsx");
+SYSCALL(unlinkat, 263, "asx");
 
 static int move(const struct path_end *from, const struct path_end *to, u32 flags)
 {
@@ -258,14 +258,14 @@ static s64 sys_renameat(u64 old_dirfd, u64 old, u64 dirfd, u64 path, u64 e, u64 
     (void)e, (void)f;
     return rename_between((int)old_dirfd, old, (int)dirfd, path, 0);
 }
-SYSCALL(renameat, 264, "dsds");
+SYSCALL(renameat, 264, "asas");
 
 static s64 sys_renameat2(u64 old_dirfd, u64 old, u64 dirfd, u64 path, u64 flags, u64 f)
 {
     (void)f;
     return rename_between((int)old_dirfd, old, (int)dirfd, path, (u32)flags);
 }
-SYSCALL(renameat2, 316, "dsdsx");
+SYSCALL(renameat2, 316, "asasx");
 
 /* The text goes through the kernel; a program's size may be anything, a link's is less than a path's. */
 static s64 read_link(int dirfd, vaddr_t path, vaddr_t out, u64 size)
@@ -302,4 +302,4 @@ static s64 sys_readlinkat(u64 dirfd, u64 path, u64 out, u64 size, u64 e, u64 f)
     (void)e, (void)f;
     return read_link((int)dirfd, path, out, size);
 }
-SYSCALL(readlinkat, 267, "dspu");
+SYSCALL(readlinkat, 267, "aspu");

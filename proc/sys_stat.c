@@ -133,7 +133,7 @@ static s64 sys_newfstatat(u64 dirfd, u64 path, u64 to, u64 flags, u64 e, u64 f)
     struct inode *inode = inode_at((int)dirfd, path, (u32)flags, &err);
     return stat_to(inode, to, err);
 }
-SYSCALL(newfstatat, 262, "dspx");
+SYSCALL(newfstatat, 262, "aspx");
 
 struct statx_time {
     s64 seconds;
@@ -189,7 +189,7 @@ static s64 sys_statx(u64 dirfd, u64 path, u64 flags, u64 mask, u64 to, u64 f)
     x.minor = stat.device & 0xff;
     return put_user(to, &x, sizeof(x));
 }
-SYSCALL(statx, 332, "dsxxp");
+SYSCALL(statx, 332, "asxxp");
 
 #define X_OK 1u
 #define ACCESS_ALL 7u
@@ -221,14 +221,14 @@ static s64 sys_faccessat(u64 dirfd, u64 path, u64 mode, u64 d, u64 e, u64 f)
     IGNORE3;
     return check_access((int)dirfd, path, (u32)mode, 0);
 }
-SYSCALL(faccessat, 269, "dsx");
+SYSCALL(faccessat, 269, "asx");
 
 static s64 sys_faccessat2(u64 dirfd, u64 path, u64 mode, u64 flags, u64 e, u64 f)
 {
     (void)e, (void)f;
     return check_access((int)dirfd, path, (u32)mode, (u32)flags);
 }
-SYSCALL(faccessat2, 439, "dsxx");
+SYSCALL(faccessat2, 439, "asxx");
 
 struct statfs {
     u64 type, block_size, blocks, free, available, files, files_free;

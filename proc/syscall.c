@@ -71,6 +71,8 @@ void syscall_slow(struct trap_frame *frame)
     const struct syscall *call = number < CALLS ? calls[number] : NULL;
     frame->rax = number;
     if (!call) {
+        if (strace_enabled)
+            strace_unknown(number);
         frame->rax = (u64)unknown_call(number);
         return;
     }

@@ -12,8 +12,7 @@ typedef s64 (*syscall_fn)(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 struct syscall {
     u32 number, flags; /* SYSCALL_* */
     const char *name;
-    const char *
-        args; /* for strace=1, one letter an argument: d int, u unsigned, x hex, s string, p pointer, ... */
+    const char *args; /* for strace=1, one letter an argument: see proc/strace.c */
     syscall_fn run;
 };
 /* It reads or writes the caller's whole frame, or may not return: all registers are saved first. */
@@ -38,6 +37,10 @@ const struct syscall *syscall_find(u64 number);
 extern bool strace_enabled;
 void strace_enter(const struct syscall *call, const struct trap_frame *frame);
 void strace_leave(const struct syscall *call, s64 result);
+/* And what else strace tells: a call that is not there, a signal, the end of a process. */
+void strace_unknown(u64 number);
+void strace_signal(int signal);
+void strace_end(s32 status);
 
 /* On the way to ring 3: reschedule, deliver signals, refuse a frame that IRETQ would not take. Comes back
  * with interrupts off. */

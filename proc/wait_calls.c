@@ -118,7 +118,7 @@ static s64 sys_wait4(u64 which, u64 status, u64 options, u64 usage, u64 e __unus
     consume(&request);
     return pid;
 }
-SYSCALL(wait4, 61, "dpxp");
+SYSCALL(wait4, 61, "dpWp");
 
 static s32 which_of(u64 type, u64 id)
 {

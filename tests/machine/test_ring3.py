@@ -70,3 +70,15 @@ def test_exit_status_is_told():
         assert "ended by SIGKILL" in machine.run("run sh -c 'kill -9 $$'")
         assert "ENOENT" in machine.run("run no-such-program")
         assert "EACCES" in machine.run("run /tmp")
+
+
+@pytest.mark.quick
+def test_strace_is_straces_format():
+    with Machine(append="strace=1") as machine:
+        machine.boot()
+        said = machine.run("run sh -c 'echo hi > /tmp/a; sleep 0.01 & kill -9 $!; wait; rm /tmp/a; cat /tmp/a'")
+    for line in (r'openat\(AT_FDCWD, "/tmp/a", O_WRONLY\|O_CREAT\|O_TRUNC, 0666\) += \d+', r'write\(1, "hi\\n", 3\) += 3',
+                 r"clone\(CLONE_CHILD_CLEARTID\|CLONE_CHILD_SETTID\|SIGCHLD, NULL, .*\) += \d+", r"--- SIGCHLD ---",
+                 r"kill\(\d+, SIGKILL\) += 0", r"\+\+\+ killed by SIGKILL \+\+\+", r"brk\(NULL\) += 0x[0-9a-f]+",
+                 r'openat\(AT_FDCWD, "/tmp/a", O_RDONLY, 0\) += -1 ENOENT', r"\+\+\+ exited with 1 \+\+\+"):
+        assert re.search(rf"^\d+ {line}\r*$", said, re.M), f"{line}\n{said}"
