@@ -88,6 +88,8 @@ static void take_pages(struct vmstat_sample *sample)
     sample->tables = buddy_use_pages(&kernel_buddy, PAGE_USE_TABLE);
     sample->slab = buddy_use_pages(&kernel_buddy, PAGE_USE_SLAB);
     sample->vmalloc = buddy_use_pages(&kernel_buddy, PAGE_USE_VMALLOC);
+    sample->user = buddy_use_pages(&kernel_buddy, PAGE_USE_USER);
+    sample->file = buddy_use_pages(&kernel_buddy, PAGE_USE_FILE);
     sample->other = buddy_use_pages(&kernel_buddy, PAGE_USE_OTHER);
     for (unsigned order = 0; order < BUDDY_ORDERS; order++)
         sample->blocks[order] = kernel_buddy.areas[order].count;

@@ -30,11 +30,11 @@ struct vmstat_cache {
 };
 
 struct vmstat_sample {
-    uint64_t number;                                      /* n + 1; 0 while it is written */
-    uint64_t ns;                                          /* since boot */
-    uint64_t managed, free, tables, slab, vmalloc, other; /* pages */
-    uint64_t blocks[VMSTAT_ORDERS];                       /* free ones of each order */
-    uint64_t splits, merges;                              /* since boot */
+    uint64_t number; /* n + 1; 0 while it is written */
+    uint64_t ns;     /* since boot */
+    uint64_t managed, free, tables, slab, vmalloc, user, file, other; /* pages */
+    uint64_t blocks[VMSTAT_ORDERS];                                   /* free ones of each order */
+    uint64_t splits, merges;                                          /* since boot */
     uint64_t areas, lazy_pages, free_extents, largest_free, allocs, frees;
     uint32_t ranges, ranges_dropped, caches, pad;
     struct vmstat_range range[VMSTAT_RANGES]; /* busy ones, then lazy ones, each ascending */

@@ -331,6 +331,17 @@ static void bad_pointer(void)
             _exit(1);
 }
 
+/* What was opened for reading only stays so, however it is mapped. */
+static void write_read_only(void)
+{
+    int fd = open("/proc/self/exe", O_RDONLY);
+    void *map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED || mprotect(map, PAGE, PROT_READ | PROT_WRITE) == 0 || errno != EACCES)
+        _exit(1);
+    if (mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED || errno != EACCES)
+        _exit(2);
+}
+
 static jmp_buf back;
 static void *volatile fault_address;
 
@@ -424,6 +435,7 @@ static const struct wrong table[] = {
     {"return-without-stack", "returns from a handler onto no stack", SIGILL, return_without_stack},
     {"last-page", "maps the last page of the user half", SIGSEGV, last_page},
     {"bad-pointer", "hands bad pointers to read()", NO_SIGNAL, bad_pointer},
+    {"write-read-only", "maps its program's file to write it", NO_SIGNAL, write_read_only},
     {"handled", "catches its SIGSEGV and goes on", NO_SIGNAL, handled},
     {"broken-pipe", "writes to a pipe that nobody reads", SIGPIPE, broken_pipe},
     {"killed", "kills itself", SIGKILL, killed},

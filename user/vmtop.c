@@ -71,7 +71,9 @@ static void show_pages(const struct vmstat_sample *s)
     line_of("vmalloc", s->vmalloc, s->managed);
     line_of("slab", s->slab, s->managed);
     line_of("page tables", s->tables, s->managed);
-    line_of("programs, rest", s->other, s->managed);
+    line_of("programs", s->user, s->managed);
+    line_of("files", s->file, s->managed);
+    line_of("rest", s->other, s->managed);
 }
 
 static void show_orders(const struct vmstat_sample *s)
