@@ -163,12 +163,13 @@ static int check_request(struct uspace *space, u64 *size, u32 flags, const struc
                                                                                      : 0;
 }
 
-/* Touch everything now; what cannot be had now will be tried again when it is needed. */
+/* Touch it now, as far as there is memory; what cannot be had now will be tried again when it is needed. */
 static void populate(struct uspace *space, vaddr_t start, vaddr_t end, u32 prot)
 {
     u64 access = prot & PROT_WRITE ? USER_WRITE : 0;
+    u64 pages = min_u64((end - start) >> PAGE_SHIFT, buddy_free_pages(&kernel_buddy));
 
-    for (vaddr_t at = start; at < end && prot != PROT_NONE; at += PAGE_SIZE)
+    for (vaddr_t at = start; pages > 0 && prot != PROT_NONE; at += PAGE_SIZE, pages--)
         if (uspace_fault(space, at, access) != 0)
             return;
 }

@@ -80,12 +80,26 @@ static void cuts_have_a_limit(void **state)
     close_space(space);
 }
 
+/* What nobody could have is not begun: the tables for a terabyte of zero pages would take all memory, and a long time. */
+static void populate_knows_an_end(void **state)
+{
+    struct uspace *space = open_space();
+
+    assert_int_equal(uspace_mmap(space, 0, 1024 * GIB, PROT_READ,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, NULL, 0, NULL) < 0,
+                     false);
+    assert_true(space->stats.zero_page_maps <= WORLD_PAGES);
+    assert_true(uspace_counts().table_pages < WORLD_PAGES / 64);
+    close_space(space);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         uspace_test(shrinking_move_out_of_a_huge_page),
         uspace_test(last_user_unmaps_a_store),
         uspace_test(cuts_have_a_limit),
+        uspace_test(populate_knows_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
