@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Does the ramfs hold its invariants (proc/ramfs.c: R1, R2; proc/inode.h: I2, I3)? A walk over the whole tree; the first
+ * Does the ramfs hold its invariants (proc/ramfs_names.c: R1, R2; proc/inode.h: I2, I3)? A walk over the whole tree; the first
  * broken one becomes a sentence. For tests, and for whoever suspects it.
  */
 #include "lib/format.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the files of the ramfs share. Invariants and locks: proc/ramfs.c. */
+/* What the files of the ramfs share. Invariants and locks: proc/ramfs_names.c. */
 #ifndef PROC_RAMFS_INTERNAL_H
 #define PROC_RAMFS_INTERNAL_H
 
@@ -18,11 +18,8 @@ struct dirent {
 };
 
 extern struct ramfs_usage ramfs_counts;
+extern const struct inode_ops ramfs_ops;
 
 /* The entry, or NULL. */
 struct dirent *ramfs_find(const struct inode *dir, const char *name, u32 length);
-/* Give an entry another name, in the place of `there` if that is not NULL. 0, -ENOMEM: nothing has changed. */
-int ramfs_move(struct dirent *old, struct dirent *there, struct inode *to, const char *new_name,
-               u32 new_length);
-
 #endif

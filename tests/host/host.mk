@@ -12,7 +12,7 @@ HOST_CFLAGS   := -std=gnu11 -g -O1 -I. -DVITRINE_HOST -DEVENTS=1 -fno-omit-frame
     $(if $(filter 1,$(WERROR)),-Werror) $(HOST_SANITIZE)
 
 # Of proc/ the half that knows no machine: files, names, archives, the line discipline.
-PROC_PURE  := $(addprefix proc/,cpio.c elf.c elf_symbol.c file.c inode.c io.c ldisc.c path.c ramfs.c ramfs_check.c ramfs_file.c unpack.c)
+PROC_PURE  := $(addprefix proc/,cpio.c elf.c elf_symbol.c file.c inode.c io.c ldisc.c path.c ramfs.c ramfs_check.c ramfs_file.c ramfs_names.c unpack.c)
 
 # What needs the machine stays out; the rest is an archive, from which each test takes what it uses.
 HOST_SRC   := $(filter-out mm/port.c mm/fault.c mm/usercopy.c mm/start% tests/host/test_% tests/host/fuzz_%,\
@@ -40,7 +40,7 @@ $(HOST_TESTS): $(O)/host/%: $(O)/host/obj/tests/host/%.o $(O)/host/libvitrine.a
 # Fuzzers: tests/host/fuzz_NAME.c with the sources in FUZZ_NAME, by libFuzzer, where clang is. `make fuzz-NAME` runs one
 # for FUZZ_SECONDS; the tests give each a bounded run with a fixed seed.
 FUZZ_SECONDS ?= 600
-FUZZ_cpio := proc/cpio.c proc/unpack.c proc/ramfs.c proc/ramfs_check.c proc/ramfs_file.c proc/inode.c proc/io.c \
+FUZZ_cpio := proc/cpio.c proc/unpack.c proc/ramfs.c proc/ramfs_check.c proc/ramfs_file.c proc/ramfs_names.c proc/inode.c proc/io.c \
     proc/file.c lib/errno.c lib/format.c lib/string.c
 FUZZ_elf  := proc/elf.c proc/elf_symbol.c
 FUZZERS   := $(if $(shell command -v clang),$(patsubst tests/host/%.c,$(O)/host/%,$(wildcard tests/host/fuzz_*.c)))
