@@ -177,6 +177,9 @@ static void tell_status(const char *name, s32 status)
 static void tell_error(const char *name, int error)
 {
     print("run: %s: %s\n", name, errno_name(error));
+    if (error == -ENOEXEC)
+        print(
+            "It is no static program for x86-64: a dynamic one needs an interpreter, and there is none.\n");
     if (error == -ENOENT && rootfs_mount() == -ENOENT)
         print("There is no root file system: the boot loader brought no module. `make run` and\n"
               "`make fast` bring one; without it everything but programs works.\n");

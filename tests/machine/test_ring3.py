@@ -4,9 +4,10 @@ out, processors with and without XSAVE and SMAP, and processes as the kernel's o
 import os
 import re
 import subprocess
+import sys
 
 import pytest
-from machine import BUILD, HANG, Machine
+from machine import BUILD, HANG, ROOT, Machine
 
 NMIS = 400
 
@@ -82,3 +83,28 @@ def test_strace_is_straces_format():
                  r"kill\(\d+, SIGKILL\) += 0", r"\+\+\+ killed by SIGKILL \+\+\+", r"brk\(NULL\) += 0x[0-9a-f]+",
                  r'openat\(AT_FDCWD, "/tmp/a", O_RDONLY, 0\) += -1 ENOENT', r"\+\+\+ exited with 1 \+\+\+"):
         assert re.search(rf"^\d+ {line}\r*$", said, re.M), f"{line}\n{said}"
+
+
+SOURCE = """#include <stdio.h>
+static int answer = 42, *pointer = &answer;
+int main(int argc, char **argv) { printf("%d %s %.1f\\n", *pointer, argv[argc - 1], argc / 2.0); return 7; }
+"""
+
+
+def test_static_pie_and_other_c_libraries(tmp_path):
+    """glibc's start-up code, relocations at an address that the kernel chose; and a dynamic program, which is refused."""
+    (tmp_path / "a.c").write_text(SOURCE)
+    programs = {"pie": ["-static-pie"], "static": ["-static"], "dynamic": []}
+    for name, options in programs.items():
+        built = subprocess.run(["gcc", "-O1", *options, "-o", str(tmp_path / name), str(tmp_path / "a.c")],
+                               capture_output=True, text=True, check=False)
+        if built.returncode:
+            pytest.skip(f"no {name} program can be made here: {built.stderr}")
+    subprocess.run([sys.executable, f"{ROOT}/tools/mkrootfs", "--output", str(tmp_path / "rootfs"),
+                    *(str(tmp_path / name) for name in programs)], check=True)
+    with Machine(rootfs=str(tmp_path / "rootfs"), mem="256M") as machine:
+        machine.boot()
+        for name in ("pie", "static"):
+            answer = machine.run(f"run {name} last")
+            assert "42 last 1.0" in answer and f"{name}: exit status 7" in answer, answer
+        assert re.search("ENOEXEC(.*\\n)+.*interpreter", machine.run("run dynamic"))
