@@ -108,3 +108,13 @@ def test_static_pie_and_other_c_libraries(tmp_path):
             answer = machine.run(f"run {name} last")
             assert "42 last 1.0" in answer and f"{name}: exit status 7" in answer, answer
         assert re.search("ENOEXEC(.*\\n)+.*interpreter", machine.run("run dynamic"))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("cpu", ["max", "qemu64"])
+def test_the_kernel_keeps_its_addresses_to_itself(cpu):
+    with Machine(cpu=cpu, mem="256M") as machine:
+        machine.boot()
+        machine.run("run thrash 8 2")  # frames that others have filled
+        answer = machine.run("run leaks")
+        assert "0 places told something" in answer and "exit status" not in answer, answer
