@@ -29,6 +29,11 @@ static s64 read_store(void *ctx, u64 offset, void *to, u64 size)
     return pagestore_read(ctx, offset, to, size);
 }
 
+struct elf_source elf_source_of(struct pagestore *store)
+{
+    return (struct elf_source){pagestore_size(store), read_store, store, USER_START, USER_END};
+}
+
 static u32 segment_prot(const struct elf_segment *segment)
 {
     return PROT_READ | (segment->writable ? PROT_WRITE : 0) | (segment->executable ? PROT_EXEC : 0);
@@ -83,7 +88,7 @@ static void set_name(struct program *program, const char *path)
 int program_load_store(struct program *out, struct pagestore *store, const char *path,
                        const struct exec_strings *strings)
 {
-    struct elf_source source = {pagestore_size(store), read_store, store, USER_START, USER_END};
+    struct elf_source source = elf_source_of(store);
     struct elf_image image;
     struct uspace *old = uspace_current();
     *out = (struct program){0};

@@ -6,6 +6,7 @@
 #ifndef PROC_EXEC_H
 #define PROC_EXEC_H
 
+#include "proc/elf.h"
 #include "proc/process.h"
 
 #define ARGUMENTS_MAX (128 * KIB) /* bytes of all strings, NULs included */
@@ -40,12 +41,13 @@ struct program {
 int program_load(struct program *out, const char *path, struct exec_strings *strings);
 
 struct pagestore;
+/* The bytes of a store as proc/elf.c and proc/elf_symbol.c read them. */
+struct elf_source elf_source_of(struct pagestore *store);
 /* The same for the bytes of an ELF file in a store, whatever its name. */
 int program_load_store(struct program *out, struct pagestore *store, const char *path,
                        const struct exec_strings *strings);
 
 /* proc/exec_stack.c: strings, pointers and auxiliary vector onto the new stack; space is active. */
-struct elf_image;
 int exec_build_stack(struct program *program, const struct elf_image *image, const char *path,
                      const struct exec_strings *strings);
 

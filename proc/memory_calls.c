@@ -3,13 +3,10 @@
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "mm/pagestore.h"
-#include "proc/file.h"
+#include "proc/inode.h"
 #include "proc/syscall.h"
 #include "proc/task.h"
 
-#define O_ACCMODE 3u
-#define O_RDONLY 0u
-#define O_RDWR 2u
 #define MAP_TYPE 0xfUL
 #define MAP_SHARED_VALIDATE 3UL
 
@@ -18,7 +15,7 @@ static int mappable_store(u64 fd, u64 prot, u64 *flags, struct pagestore **out, 
 {
     char path[256];
     struct file *file = fd_file((int)fd);
-    if (!file)
+    if (!file || file->flags & O_PATH)
         return -EBADF;
     *out = file->ops->pages ? file->ops->pages(file)
            : file->inode    ? inode_store(file->inode)

@@ -7,6 +7,7 @@
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "proc/elf_symbol.h"
+#include "proc/exec.h"
 #include "proc/signal_internal.h"
 #include "proc/syscall.h"
 
@@ -100,11 +101,6 @@ static bool is_fault(const struct trap_frame *frame)
     return frame->vector < TRAP_EXCEPTIONS && frame->vector != TRAP_NMI;
 }
 
-static s64 read_store(void *ctx, u64 offset, void *to, u64 size)
-{
-    return pagestore_read(ctx, offset, to, size);
-}
-
 /* " (main+0x29)" when the file that is mapped at rip says so. */
 static void name_place(char *out, u64 size, struct uspace *space, vaddr_t rip)
 {
@@ -114,8 +110,7 @@ static void name_place(char *out, u64 size, struct uspace *space, vaddr_t rip)
     out[0] = '\0';
     if (!vma || !vma->store)
         return;
-    struct elf_source source = {pagestore_size(vma->store), read_store, vma->store, USER_START,
-                                USER_END};
+    struct elf_source source = elf_source_of(vma->store);
     if (elf_symbol(&source, rip, name, sizeof(name), &offset))
         format_to(out, size, " (%s+%#lx)", name, offset);
 }

@@ -5,6 +5,7 @@
  */
 #include "lib/errno.h"
 #include "proc/inode.h"
+#include "proc/sys_file.h"
 #include "proc/task.h"
 #include "proc/tty_internal.h"
 
@@ -31,22 +32,10 @@ struct window_size {
     u16 rows, columns, x_pixels, y_pixels;
 };
 
-static s64 give(vaddr_t to, const void *from, u64 size)
-{
-    struct io io = {.base = to, .size = size, .user = true};
-    return io_put(&io, from, size) == (s64)size ? 0 : -EFAULT;
-}
-
-static s64 take(vaddr_t from, void *to, u64 size)
-{
-    struct io io = {.base = from, .size = size, .user = true};
-    return io_get(&io, to, size) == (s64)size ? 0 : -EFAULT;
-}
-
 static s64 set_termios(vaddr_t argument, bool flush)
 {
     struct termios termios;
-    s64 err = take(argument, &termios, sizeof(termios));
+    s64 err = get_user(&termios, argument, sizeof(termios));
 
     if (err)
         return err;
@@ -65,7 +54,7 @@ static s64 get_termios(vaddr_t argument)
     u64 flags = spin_lock_irqsave(&tty.lock);
     struct termios termios = tty.ldisc.termios;
     spin_unlock_irqrestore(&tty.lock, flags);
-    return give(argument, &termios, sizeof(termios));
+    return put_user(argument, &termios, sizeof(termios));
 }
 
 static bool is_member(void *ctx, struct process *process)
@@ -81,7 +70,7 @@ static bool is_member(void *ctx, struct process *process)
 static s64 set_foreground(vaddr_t argument)
 {
     s32 pgid, wanted;
-    s64 err = take(argument, &pgid, sizeof(pgid));
+    s64 err = get_user(&pgid, argument, sizeof(pgid));
 
     if (err)
         return err;
@@ -97,13 +86,14 @@ static s64 set_foreground(vaddr_t argument)
 
 static s64 get_number(vaddr_t argument, s32 number)
 {
-    return give(argument, &number, sizeof(number));
+    return put_user(argument, &number, sizeof(number));
 }
 
 static s64 window(vaddr_t argument, bool set)
 {
     struct window_size size = {.rows = tty.rows, .columns = tty.columns};
-    s64 err = set ? take(argument, &size, sizeof(size)) : give(argument, &size, sizeof(size));
+    s64 err =
+        set ? get_user(&size, argument, sizeof(size)) : put_user(argument, &size, sizeof(size));
 
     if (err || !set)
         return err;

@@ -196,3 +196,34 @@ PROGRAM loop_of_exe
     EXIT 1
 .exe: db "/proc/self/exe", 0
 PROGRAM_END loop_of_exe
+
+; A file of its own, opened as a place only (O_PATH): its content cannot be mapped. 0: -EBADF.
+PROGRAM maps_a_place
+    lea rdi, [.path]
+    mov esi, 0o102                      ; O_RDWR | O_CREAT
+    mov edx, 0o600
+    mov eax, SYS_OPEN
+    syscall
+    lea rdi, [.path]
+    mov esi, 0o10000000                 ; O_PATH
+    mov eax, SYS_OPEN
+    syscall
+    mov r8d, eax
+    xor edi, edi
+    mov esi, 4096
+    mov edx, 1                          ; PROT_READ
+    mov r10d, 2                         ; MAP_PRIVATE
+    xor r9d, r9d
+    mov eax, SYS_MMAP
+    syscall
+    mov rbx, rax
+    lea rdi, [.path]
+    mov eax, SYS_UNLINK
+    syscall
+    xor edi, edi
+    cmp rbx, -EBADF
+    setne dil
+    mov eax, SYS_EXIT_GROUP
+    syscall
+.path: db "/maps_a_place", 0
+PROGRAM_END maps_a_place

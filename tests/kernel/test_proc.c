@@ -33,6 +33,7 @@ DECLARE_PROGRAM(takes_all);
 DECLARE_PROGRAM(takes_sigchld);
 DECLARE_PROGRAM(far_listing);
 DECLARE_PROGRAM(loop_of_exe);
+DECLARE_PROGRAM(maps_a_place);
 DECLARE_PROGRAM(clean_start);
 DECLARE_PROGRAM(keeps_fpu);
 DECLARE_PROGRAM(family);
@@ -299,6 +300,13 @@ KTEST(proc, offsets_and_links_of_proc)
     KEXPECT(status == 0, "a listing from 2^31 on: status %#x", status);
     status = tiny_run(PROGRAM(loop_of_exe), "/loop_of_exe");
     KEXPECT(status == 0, "exe leads to exe: status %#x", status);
+    return NULL;
+}
+
+KTEST(proc, a_place_has_no_content)
+{
+    s32 status = tiny_run(PROGRAM(maps_a_place), "maps_a_place");
+    KEXPECT(status == 0, "status %#x", status);
     return NULL;
 }
 
