@@ -11,6 +11,7 @@ EVENTS  ?= 1#      0 compiles the sites of the event log out
 TRACE   ?=#        TRACE=file: the event log into that file, for tools/trace
 APPEND  ?=#        kernel command line, e.g. APPEND='vmap.check=2 selftest'
 BOOT    ?= iso#    make gdb: iso, uefi, disk, fast
+#                  ROOTFS=file: another cpio archive for ring 3; ROOTFS= for none
 WINDOW  ?=#        WINDOW=1 opens QEMU's window next to the serial console
 QEMUFLAGS ?=#      more options for QEMU
 OP      ?=#        make gdb: a shell command whose allocator operation to stop at, e.g. OP='vmalloc 3p'
@@ -141,7 +142,7 @@ $(O)/vitrine.iso $(O)/vitrine.img: $(IMAGE_DEPS)
 
 ##@ Running (Ctrl-A X leaves; MEM=128M SMP=1 CPU=max APPEND='...' WINDOW=1 FLAVOUR=o2)
 QEMU = $(PYTHON) tools/qemu --build $(O) --flavour $(FLAVOUR) --mem $(MEM) --smp $(SMP) --cpu $(CPU) \
-       --append '$(APPEND)' --log $(O)/qemu.log $(if $(WINDOW),--window) \
+       --append '$(APPEND)' --log $(O)/qemu.log $(if $(WINDOW),--window) $(if $(filter undefined,$(origin ROOTFS)),,--rootfs '$(ROOTFS)') \
        $(if $(TRACE),--trace '$(TRACE)')
 SELFTEST_PASSED := 16#  the exit status of APPEND=selftest, see kernel/ktest.h
 run: $(O)/vitrine.iso $(KERNEL) ## boot the ISO in QEMU, shell on this terminal

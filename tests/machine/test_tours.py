@@ -17,8 +17,8 @@ from test_docs import FILES, blocks
 pytestmark = pytest.mark.xdist_group("make")
 
 TOURS = [path for path in FILES if path.startswith("docs/tours/") and not path.endswith("README.md")]
-START = re.compile(r"^\$ make (gdb|gdb-reverse)((?: [A-Z]+=(?:'[^']*'|\S+))*)$")
-OPTION = re.compile(r"([A-Z]+)=(?:'([^']*)'|(\S+))")
+START = re.compile(r"^\$ make (gdb|gdb-reverse)((?: [A-Z]+=(?:'[^']*'|\S*))*)$")
+OPTION = re.compile(r"([A-Z]+)=(?:'([^']*)'|(\S*))")
 MARK = "@@ "
 TROUBLE = ("Traceback", "g' packet", "Python Exception", "Undefined command")
 
