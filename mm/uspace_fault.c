@@ -228,36 +228,30 @@ static bool access_allowed(const struct vma *vma, u64 error)
     return error & USER_FETCH ? vma->prot & PROT_EXEC : vma->prot != PROT_NONE;
 }
 
-static inline int resolve(struct uspace *space, vaddr_t address, u64 error)
+int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
 {
     bool write = error & USER_WRITE;
     struct place at = {.va = align_down(address, PAGE_SIZE)};
 
-    ASSERT(!(error & USER_RESERVED), "the tables of a program have a reserved bit set: %#lx",
-           address);
+    ASSERT(!(error & USER_RESERVED), "a program's tables have a reserved bit set: %#lx", address);
+    EVENT_BEGIN(FAULT, address, error, CALLER());
     space->stats.faults++;
     struct vma *vma = uspace_find(space, address);
-    if (unlikely(!vma) && !(vma = grow_stack(space, address)))
-        return -EFAULT;
-    if (unlikely(!access_allowed(vma, error)))
-        return -EACCES;
-    at.entry = pt_leaf_entry(&space->pt, at.va, &at.level);
-    pte_t value = pte_load(at.entry);
-    if (!value)
-        return vma->store ? touch_store(space, vma, &at, write)
-                          : first_touch(space, vma, &at, write);
-    if (write && !(value & PTE_W))
-        return at.level ? write_huge(space, vma, at.va, at.entry)
-                        : write_page(space, vma, at.va, at.entry);
-    user_flush(space, at.va,
-               at.va + PAGE_SIZE); /* another thread was first: only the TLB is late */
-    return 0;
-}
-
-int uspace_fault(struct uspace *space, vaddr_t address, u64 error)
-{
-    EVENT_BEGIN(FAULT, address, error, CALLER());
-    int err = resolve(space, address, error);
+    if (unlikely(!vma))
+        vma = grow_stack(space, address);
+    int err = !vma ? -EFAULT : access_allowed(vma, error) ? 0 : -EACCES;
+    if (likely(!err)) {
+        at.entry = pt_leaf_entry(&space->pt, at.va, &at.level);
+        pte_t value = pte_load(at.entry);
+        if (!value)
+            err = vma->store ? touch_store(space, vma, &at, write)
+                             : first_touch(space, vma, &at, write);
+        else if (write && !(value & PTE_W))
+            err = at.level ? write_huge(space, vma, at.va, at.entry)
+                           : write_page(space, vma, at.va, at.entry);
+        else /* another thread was first: only the TLB is late */
+            user_flush(space, at.va, at.va + PAGE_SIZE);
+    }
     EVENT_END(FAULT, err);
     return err;
 }
