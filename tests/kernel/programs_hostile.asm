@@ -68,10 +68,18 @@ PROGRAM torn_frame
     mov r10d, 8
     mov eax, SYS_RT_SIGACTION
     syscall
-    mov rdi, DATA_END - 600
+    mov eax, 1
+    cpuid                               ; rbx, rcx, rdx are free here
+    mov edi, DATA_END - 600             ; behind FXSAVE's 512 bytes, in the middle of XSAVE's area
+    test ecx, 1 << 26
+    jnz .has_xsave
+    mov edi, DATA_END - 304
+.has_xsave:
     mov [rsp + CONTEXT_FPU], rdi
-    mov ecx, 600 / 8
     mov rax, -1
+    mov ecx, DATA_END
+    sub ecx, edi
+    shr ecx, 3
     rep stosq
     mov eax, SYS_RT_SIGRETURN
     syscall
