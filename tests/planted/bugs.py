@@ -31,7 +31,7 @@ BUGS = [
     (V + "gaps.h", "    area->va_end = new_end;\n}", "    area->va_end = HERE ? area->va_end : new_end;\n}",
      "shrink", GAPS),
     (V + "busytree.c", "    return walk(space, pos, size, align, lo, hi, start, largest_hole);",
-     "    if (HERE && pos != areas)\n        pos = pos->next;\n"
+     "    if (HERE && pos != &busy->list)\n        pos = pos->next;\n"
      "    return walk(space, pos, size, align, lo, hi, start, largest_hole);", "search", GAPS[1:]),
     (V + "busytree.c", "    insert_vmap_area(area, &tree->busy);",
      "    insert_vmap_area(area, &tree->busy);\n    if (HERE && area->list.prev != &tree->busy.list)\n"
