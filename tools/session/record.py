@@ -25,7 +25,7 @@ class Recording:
 
     def __init__(self, machine):
         self.machine, self.console = machine, machine.console
-        self.commands, self.end, self.alive = [], 0, True
+        self.commands, self.end, self.alive, self.running = [], 0, True, False
 
     def instructions(self):
         answer = self.machine.qmp("query-replay")
@@ -64,7 +64,9 @@ class Recording:
         start, position = self.end, self.console.position()
         self.machine.qmp("cont")
         self.console.type(text + "\r")
+        self.running = True
         said = self.wait(position, seconds).decode("utf-8", "replace").replace("\r", "")
+        self.running = False
         self.commands.append({"text": text, "start": start, "end": self.end})
         return said.partition("\n")[2]
 
@@ -82,6 +84,13 @@ class Recording:
         with contextlib.suppress(Exception):
             self.machine.process.wait(10)
         self.machine.close()
+
+    def interrupt(self, *_):
+        """Ctrl-C is for the shell command that runs; at other times it is for us: typed now, it would answer the
+        next command with a prompt, before that has begun."""
+        if not self.running:
+            raise KeyboardInterrupt
+        self.console.type(CTRL_C)
 
 
 def script_lines(path):
@@ -104,6 +113,9 @@ def typed_lines(recording):
         except EOFError:
             print()
             return
+        except KeyboardInterrupt:  # forgets the line, as in a shell
+            print("^C")
+            continue
         if line.strip() == "done":
             return
         yield line
@@ -118,7 +130,7 @@ def record(command, directory, log, lines=None):
     """Record a boot and these lines (None: typed by the user); returns the Recording, finished."""
     machine = Machine(command, directory, log)
     recording = Recording(machine)
-    before = signal.signal(signal.SIGINT, lambda *_: machine.console.type(CTRL_C))
+    before = signal.signal(signal.SIGINT, recording.interrupt)
     try:
         boot = recording.boot()
         typed = lines is None
@@ -134,6 +146,8 @@ def record(command, directory, log, lines=None):
             print("the machine does not come back to its prompt; the recording ends here")
         recording.finish()
         return recording
+    except KeyboardInterrupt:
+        raise Failed("interrupted; nothing was recorded") from None
     finally:
         signal.signal(signal.SIGINT, before)
         machine.close()
