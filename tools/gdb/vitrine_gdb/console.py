@@ -71,6 +71,7 @@ makes. `make gdb OP='vmalloc 3p'` begins with it; again for the next command."""
         super().invoke("", from_tty)
 
     def so_far(self):
+        show_position()
         return "the machine is where the frame shows; `console` shows what it said"
 
     def travel(self, words, limit):
