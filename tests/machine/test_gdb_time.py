@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 
+import pexpect
 import pytest
 from machine import HANG, O, ROOT, environment
 from test_gdb import gdb
@@ -95,6 +96,41 @@ def test_sessions_in_a_row(number):
                   r"comes now:  VISIT", r"stats\.allocs at 0x\w+: \d+ -> \d+"):
         assert re.search(words, text, re.M), f"no {words} in {text}"
     assert not any(words in text for words in UNTIDY), text
+
+
+def test_the_end_and_commands_cut_short(monkeypatch):
+    """From the end all of GDB's reverse commands lead away; Ctrl-C ends a command, and the same one again goes on."""
+    monkeypatch.setenv("VITRINE_TASKS", "edges")
+    text = reverse(f"source {ROOT}/tests/machine/gdb_back.py", OP="vmalloc 3p")
+    for stop in facts(text, "leave"):
+        back = stop["command"].startswith("reverse")
+        assert (stop["gone"] > 0) == back and ("end of the recording" in stop["said"]) == (not back), stop
+    cut, again, goto, register = (facts(text, word)[0] for word in ("cut", "again", "goto", "register"))
+    assert "after Ctrl-C" in cut["said"] and cut["at"] == cut["end"] and 20 < cut["known"] < 30, cut
+    assert again["at"] == again["wanted"] and again["same"], again
+    assert goto["at"] == goto["wanted"], goto
+    assert "size is not in memory" in register["said"], register
+    assert not any(words in text for words in UNTIDY), text
+
+
+def test_a_recording_typed_by_hand():
+    """Ctrl-C at our prompt forgets the line; it does not reach the kernel, whose answers would be one behind."""
+    with pexpect.spawn("make", [f"O={O}", "gdb-reverse", "BOOT=fast", "GDBFLAGS=-batch -ex console"], cwd=ROOT,
+                       timeout=HANG, encoding="utf-8", env=environment(TERM="dumb")) as child:
+        child.expect("opens GDB on the replay")
+        child.expect_exact("vitrine> ")
+        child.send("vmalloc 9p")
+        child.expect_exact("vmalloc 9p")
+        child.sendintr()
+        for command, answer in (("vmalloc 3p", "3 pages and a guard"), ("areas", "vmalloc  0x"),
+                                ("vfree 1", "freed; ")):
+            child.expect_exact("vitrine> ")
+            child.sendline(command)
+            child.expect_exact(answer)
+        child.sendline("done")
+        child.expect_exact("3 shell commands")
+        child.expect(pexpect.EOF)
+        assert "9p" not in child.before, child.before
 
 
 def test_two_sessions_side_by_side():

@@ -65,7 +65,19 @@ time_limit = TimeLimit()
 
 
 class Expired(Sentence):
-    """The limit of a command is over."""
+    """The limit of a command is over, or the user pressed Ctrl-C."""
+
+
+INTERRUPTED = "after Ctrl-C"
+
+
+@contextlib.contextmanager
+def ctrl_c_ends():
+    """Ctrl-C while the machine stands still is an exception of Python; here it is that of one that runs."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Expired(INTERRUPTED) from None
 
 
 class Limit:
@@ -117,11 +129,17 @@ def silence():
         os.close(keep)
 
 
+def backwards():
+    """`reverse-stepi` is `stepi` with the direction changed: the hooks of both run, in this order."""
+    return "reverse" in gdb.execute("show exec-direction", to_string=True).lower()
+
+
 class TimeMachine:
     """The connected machine. busy: the package itself lets it run; stops are nobody else's business."""
 
     def __init__(self):
         self.busy, self.reversing, self.cut = False, None, None
+        self.interrupted = False  # the last stop was an interrupt: the user's, a Limit's, a replay_break
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -150,9 +168,9 @@ class TimeMachine:
 
     # --- moving -----------------------------------------------------------------------------------
 
-    def run(self, limit):
-        """Forward to the next stop, whatever it is."""
-        was_busy, self.busy = self.busy, True
+    def run(self, limit, target=None):
+        """Forward to the next stop, whatever it is, but a Ctrl-C before the target."""
+        was_busy, self.busy, self.interrupted = self.busy, True, False
         try:
             with silence():
                 running.set()
@@ -161,26 +179,29 @@ class TimeMachine:
                 except gdb.error as error:
                     raise Sentence(f"{GONE} ({error})") from None
                 except KeyboardInterrupt:
-                    limit.check()
-                    raise
+                    self.interrupted = True
                 finally:
                     running.clear()
         finally:
             self.busy = was_busy
             memory.forget()
         limit.check()
+        if self.interrupted and (target is None or self.now() < target):
+            raise Expired(INTERRUPTED)
 
     def run_to(self, target, limit, stop=lambda at: False):
-        """Forward to an instruction; earlier where stop(at) at a stop says so. Where it arrived."""
-        at = self.now()
+        """Forward to an instruction; earlier where stop(at) at a stop says so. Where it arrived. After a jump in
+        time GDB does not know that it stands on a breakpoint: its first stop is where it starts."""
+        at, stuck = self.now(), False
         while at < target:
             self.monitor(f"replay_break {target}")
-            self.run(limit)
+            self.run(limit, target)
             before, at = at, self.now()
             if stop(at):
                 break
-            if at == before:
+            if at == before and stuck:
                 raise Sentence(f"the machine does not get past instruction {at:,}")
+            stuck = at == before
         return at
 
     def load(self, name):
@@ -223,7 +244,7 @@ class TimeMachine:
             self.cut = Limit()
             self.reversing = self.cut.__enter__()
             running.set()
-        elif self.end and at is not None and at >= self.end:
+        elif self.end and at is not None and at >= self.end and not backwards():
             raise gdb.GdbError(END)
 
     def stop_cutting(self):
@@ -234,16 +255,17 @@ class TimeMachine:
 
     def stopped(self, event):
         """After each stop: say where it is when that is an end, and never run past the end."""
+        self.interrupted = isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGINT"
         if self.busy or session.get("mode") != "replay":
             return
         with contextlib.suppress(Sentence, gdb.error):
-            self.after_stop(isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGINT")
+            self.after_stop()
 
-    def after_stop(self, interrupted):
+    def after_stop(self):
         reversing, self.reversing = self.reversing, None
         over = reversing and reversing.over.is_set()
         self.stop_cutting()
-        if reversing and interrupted:
+        if reversing and self.interrupted:
             self.abandon_reverse()
             print(f"Going back was interrupted{f' after {reversing.seconds} s' if over else ''}, at "
                   f"instruction {self.now():,}. Breakpoints in busy code make it slow: disable them, "
@@ -311,7 +333,7 @@ class TimeCommand(KernelCommand):
 
     def run(self, words):
         try:
-            with aside(), Limit() as limit:
+            with aside(), Limit() as limit, ctrl_c_ends():
                 self.travel(words, limit)
         except Expired as expired:
             raise Sentence(f"not finished {expired}: {self.so_far()}. "
@@ -324,6 +346,6 @@ class TimeCommand(KernelCommand):
 
 
 TimeGuard()
+gdb.events.stop.connect(machine.stopped)
 if session.get("mode") == "replay":
     hook_commands()
-    gdb.events.stop.connect(machine.stopped)
