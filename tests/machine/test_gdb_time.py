@@ -113,8 +113,10 @@ def test_the_end_and_commands_cut_short(monkeypatch):
     assert not any(words in text for words in UNTIDY), text
 
 
-def test_a_recording_typed_by_hand():
-    """Ctrl-C at our prompt forgets the line; it does not reach the kernel, whose answers would be one behind."""
+@pytest.mark.parametrize("last, commands", [("done", 3), ("poweroff", 4)])
+def test_a_recording_typed_by_hand(last, commands):
+    """Ctrl-C at our prompt forgets the line; it does not reach the kernel, whose answers would be one behind. A
+    machine that turned itself off has a replay all the same."""
     with pexpect.spawn("make", [f"O={O}", "gdb-reverse", "BOOT=fast", "GDBFLAGS=-batch -ex console"], cwd=ROOT,
                        timeout=HANG, encoding="utf-8", env=environment(TERM="dumb")) as child:
         child.expect("opens GDB on the replay")
@@ -127,8 +129,9 @@ def test_a_recording_typed_by_hand():
             child.expect_exact("vitrine> ")
             child.sendline(command)
             child.expect_exact(answer)
-        child.sendline("done")
-        child.expect_exact("3 shell commands")
+        child.expect_exact("vitrine> ")
+        child.sendline(last)
+        child.expect_exact(f", {commands} shell commands")
         child.expect(pexpect.EOF)
         assert "9p" not in child.before, child.before
 

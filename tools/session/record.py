@@ -25,7 +25,8 @@ class Recording:
 
     def __init__(self, machine):
         self.machine, self.console = machine, machine.console
-        self.commands, self.end, self.alive, self.running = [], 0, True, False
+        self.commands, self.end = [], 0
+        self.alive, self.off, self.running = True, False, False
 
     def instructions(self):
         answer = self.machine.qmp("query-replay")
@@ -33,17 +34,20 @@ class Recording:
 
     def wait(self, position, seconds):
         """Until the prompt, or the machine is at rest, or the time is over; then it is stopped. What it said.
-        That no instruction was executed for a while is no rest: the host may be busy."""
-        deadline, last, since = time.monotonic() + seconds, -1, 0.0
+        That no instruction was executed for a while is no rest: the host may be busy. When the machine turned
+        itself off, the recording ends where it was last seen before: a replay of the rest stops for ever, each time
+        somewhere else."""
+        deadline, before, last, since = time.monotonic() + seconds, -1, -1, 0.0
         while True:
-            said, prompt = self.console.wait_for_prompt(position, 0.25)
+            said, prompt = self.console.wait_for_prompt(position, 0.05)
             now, at = time.monotonic(), self.instructions()
             if at != last:
-                last, since = at, now
+                before, last, since = last, at, now
             if prompt or self.console.ended or now > deadline or self.rests(now - since):
                 break
+        self.off = not prompt and self.machine.rests() == "off"
         self.machine.qmp("stop")
-        self.end = max(self.end, self.instructions())
+        self.end = max(self.end, before if self.off else self.instructions())
         self.alive = prompt
         return said
 
@@ -143,7 +147,8 @@ def record(command, directory, log, lines=None):
             if typed:
                 show(answer)
         if not recording.alive:
-            print("the machine does not come back to its prompt; the recording ends here")
+            print("the machine turned itself off; the recording ends shortly before that" if recording.off else
+                  "the machine does not come back to its prompt; the recording ends here")
         recording.finish()
         return recording
     except KeyboardInterrupt:
