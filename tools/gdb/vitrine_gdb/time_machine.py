@@ -22,9 +22,8 @@ import time
 
 import gdb
 
-from .kernel import KernelCommand, Sentence, memory
+from .kernel import GONE, KernelCommand, Sentence, memory
 
-GONE = "no machine is there: QEMU has ended, or was never connected. Leave GDB and start again."
 END = "the end of the recording: nothing happened after this. `back`, `goto N`, `reverse-continue` lead away."
 BEGINNING = "the beginning of the recording: nothing happened before this."
 FORWARD = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump")
