@@ -114,8 +114,17 @@ def cut_short():
     say("goto", said=execute(f"goto {KNOWN + 3}"), at=machine.now(), wanted=starts[KNOWN + 2])
 
 
+def watched_write():
+    """Back to a write, before it, and forward over it again: GDB must not compare with the value of later."""
+    execute("goto end")
+    watch = gdb.Breakpoint("kernel_vmalloc.space.stats.allocs", type=gdb.BP_WATCHPOINT)
+    say("watch", said=execute("reverse-continue") + execute("reverse-stepi") + execute("continue") + execute("stepi"))
+    watch.delete()
+
+
 def edges():
     from_the_end()
+    watched_write()
     cut_short()
     execute("goto op 30")
     say("register", said=execute("last-write size"))

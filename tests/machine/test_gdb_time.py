@@ -92,8 +92,8 @@ def test_sessions_in_a_row(number):
                    "watch kernel_vmalloc.space.stats.allocs", "reverse-continue", "delete", "reverse-next", "now",
                    "goto end", "back", "forth event 3", "last-write kernel_vmalloc.space.stats.allocs",
                    OP=f"vmalloc {number + 1}p", flavour="o2" if number % 2 else "og")
-    for words in (r"^Breakpoint 1(\.\d+)?, (0x\w+ in )?vmap_space_alloc", r"^Hardware watchpoint 2: ", r"^instruction [\d,]+ of ",
-                  r"comes now:  VISIT", r"stats\.allocs at 0x\w+: \d+ -> \d+"):
+    for words in (r"^Breakpoint 1(\.\d+)?, (0x\w+ in )?vmap_space_alloc", r"wrote to what is watched \(",
+                  r"^instruction [\d,]+ of ", r"comes now:  VISIT", r"stats\.allocs at 0x\w+: \d+ -> \d+"):
         assert re.search(words, text, re.M), f"no {words} in {text}"
     assert not any(words in text for words in UNTIDY), text
 
@@ -110,6 +110,8 @@ def test_the_end_and_commands_cut_short(monkeypatch):
     assert again["at"] == again["wanted"] and again["same"], again
     assert goto["at"] == goto["wanted"], goto
     assert "size is not in memory" in register["said"], register
+    assert facts(text, "watch")[0]["said"].count("wrote to what is watched (kernel_vmalloc.space.stats.allocs)") == 1, text
+    assert re.search(r"^Hardware watchpoint 1: .*\n\nOld value = 15\nNew value = 16\n", text, re.M), text
     assert not any(words in text for words in UNTIDY), text
 
 

@@ -27,6 +27,7 @@ from .kernel import GONE, KernelCommand, Sentence, memory
 END = "the end of the recording: nothing happened after this. `back`, `goto N`, `reverse-continue` lead away."
 BEGINNING = "the beginning of the recording: nothing happened before this."
 FORWARD = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump")
+WATCHPOINTS = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
 REVERSE = ("reverse-continue", "reverse-step", "reverse-next", "reverse-stepi", "reverse-nexti",
            "reverse-finish")
 
@@ -133,11 +134,16 @@ def backwards():
     return "reverse" in gdb.execute("show exec-direction", to_string=True).lower()
 
 
+def watchpoints():
+    """The user's. Backwards, too, QEMU stops behind a write: GDB sees no change of the value, and calls it a signal."""
+    return [each for each in gdb.breakpoints() or () if each.enabled and each.type in WATCHPOINTS]
+
+
 class TimeMachine:
     """The connected machine. busy: the package itself lets it run; stops are nobody else's business."""
 
     def __init__(self):
-        self.busy, self.reversing, self.cut = False, None, None
+        self.busy, self.reversing, self.seeking, self.cut = False, None, False, None
         self.interrupted = False  # the last stop was an interrupt: the user's, a Limit's, a replay_break
 
     # --- asking -----------------------------------------------------------------------------------
@@ -233,12 +239,13 @@ class TimeMachine:
 
     # --- what the user's own commands must not do -------------------------------------------------
 
-    def guard(self, direction):
+    def guard(self, command):
         """Before each of the user's commands that run the machine."""
         if self.busy or not session.get("mode") == "replay":
             return
         at = self.now()
-        if direction == "reverse":
+        if command in REVERSE:
+            self.seeking = command == "reverse-continue"
             self.stop_cutting()
             self.cut = Limit()
             self.reversing = self.cut.__enter__()
@@ -258,10 +265,11 @@ class TimeMachine:
         if self.busy or session.get("mode") != "replay":
             return
         with contextlib.suppress(Sentence, gdb.error):
-            self.after_stop()
+            self.after_stop(isinstance(event, (gdb.SignalEvent, gdb.BreakpointEvent)))
 
-    def after_stop(self):
+    def after_stop(self, explained):
         reversing, self.reversing = self.reversing, None
+        seeking, self.seeking = self.seeking, False
         over = reversing and reversing.over.is_set()
         self.stop_cutting()
         if reversing and self.interrupted:
@@ -272,10 +280,16 @@ class TimeMachine:
         at = self.now()
         if at == 0:
             print(BEGINNING)
+        elif seeking and not explained and watchpoints():
+            watched = ", ".join(each.expression for each in watchpoints())
+            print(f"The instruction before this one wrote to what is watched ({watched}): `reverse-stepi` undoes it.")
         if self.end and at < self.end:
             self.monitor(f"replay_break {self.end}")
         elif self.end:
             print(END)
+        for each in watchpoints() if reversing else ():  # GDB takes down the value anew: it is an older one now
+            each.enabled = False
+            each.enabled = True
 
 
 machine = TimeMachine()
@@ -302,7 +316,7 @@ def show_position():
 
 
 class TimeGuard(gdb.Command):
-    """time-guard [reverse]: runs before every command that moves the machine (`help user-defined`)."""
+    """time-guard COMMAND: runs before every command that moves the machine (`help user-defined`)."""
 
     def __init__(self):
         super().__init__("time-guard", gdb.COMMAND_OBSCURE)
@@ -315,9 +329,8 @@ class TimeGuard(gdb.Command):
 
 
 def hook_commands():
-    for direction, commands in (("", FORWARD), ("reverse", REVERSE)):
-        for command in commands:
-            gdb.execute(f"define hook-{command}\ntime-guard {direction}\nend", to_string=True)
+    for command in FORWARD + REVERSE:
+        gdb.execute(f"define hook-{command}\ntime-guard {command}\nend", to_string=True)
 
 
 class TimeCommand(KernelCommand):
