@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 
+import pexpect
 import pytest
 from machine import HANG, O, ROOT, environment
 from test_gdb import gdb
@@ -91,10 +92,50 @@ def test_sessions_in_a_row(number):
                    "watch kernel_vmalloc.space.stats.allocs", "reverse-continue", "delete", "reverse-next", "now",
                    "goto end", "back", "forth event 3", "last-write kernel_vmalloc.space.stats.allocs",
                    OP=f"vmalloc {number + 1}p", flavour="o2" if number % 2 else "og")
-    for words in (r"^Breakpoint 1(\.\d+)?, (0x\w+ in )?vmap_space_alloc", r"^Hardware watchpoint 2: ", r"^instruction [\d,]+ of ",
-                  r"comes now:  VISIT", r"stats\.allocs at 0x\w+: \d+ -> \d+"):
+    for words in (r"^Breakpoint 1(\.\d+)?, (0x\w+ in )?vmap_space_alloc", r"wrote to what is watched \(",
+                  r"^instruction [\d,]+ of ", r"comes now:  VISIT", r"stats\.allocs at 0x\w+: \d+ -> \d+"):
         assert re.search(words, text, re.M), f"no {words} in {text}"
     assert not any(words in text for words in UNTIDY), text
+
+
+def test_the_end_and_commands_cut_short(monkeypatch):
+    """From the end all of GDB's reverse commands lead away; Ctrl-C ends a command, and the same one again goes on."""
+    monkeypatch.setenv("VITRINE_TASKS", "edges")
+    text = reverse(f"source {ROOT}/tests/machine/gdb_back.py", OP="vmalloc 3p")
+    for stop in facts(text, "leave"):
+        back = stop["command"].startswith("reverse")
+        assert (stop["gone"] > 0) == back and ("end of the recording" in stop["said"]) == (not back), stop
+    cut, again, goto, register = (facts(text, word)[0] for word in ("cut", "again", "goto", "register"))
+    assert "after Ctrl-C" in cut["said"] and cut["at"] == cut["end"] and 20 < cut["known"] < 30, cut
+    assert again["at"] == again["wanted"] and again["same"], again
+    assert goto["at"] == goto["wanted"], goto
+    assert "size is not in memory" in register["said"], register
+    assert facts(text, "watch")[0]["said"].count("wrote to what is watched (kernel_vmalloc.space.stats.allocs)") == 1, text
+    assert re.search(r"^Hardware watchpoint 1: .*\n\nOld value = 15\nNew value = 16\n", text, re.M), text
+    assert not any(words in text for words in UNTIDY), text
+
+
+@pytest.mark.parametrize("last, commands", [("done", 3), ("poweroff", 4)])
+def test_a_recording_typed_by_hand(last, commands):
+    """Ctrl-C at our prompt forgets the line; it does not reach the kernel, whose answers would be one behind. A
+    machine that turned itself off has a replay all the same."""
+    with pexpect.spawn("make", [f"O={O}", "gdb-reverse", "BOOT=fast", "GDBFLAGS=-batch -ex console"], cwd=ROOT,
+                       timeout=HANG, encoding="utf-8", env=environment(TERM="dumb")) as child:
+        child.expect("opens GDB on the replay")
+        child.expect_exact("vitrine> ")
+        child.send("vmalloc 9p")
+        child.expect_exact("vmalloc 9p")
+        child.sendintr()
+        for command, answer in (("vmalloc 3p", "3 pages and a guard"), ("areas", "vmalloc  0x"),
+                                ("vfree 1", "freed; ")):
+            child.expect_exact("vitrine> ")
+            child.sendline(command)
+            child.expect_exact(answer)
+        child.expect_exact("vitrine> ")
+        child.sendline(last)
+        child.expect_exact(f", {commands} shell commands")
+        child.expect(pexpect.EOF)
+        assert "9p" not in child.before, child.before
 
 
 def test_two_sessions_side_by_side():
@@ -159,16 +200,15 @@ end
 @pytest.mark.parametrize("target", ["gdb", "gdb-reverse"])
 def test_qemu_killed_under_gdb(target, tmp_path):
     script = tmp_path / "kill.gdb"
-    asked = ["now", "back", "goto 3", "vmap", "vmap check", "buddy", "checkpoint", "checkpoints", "rewind c1",
+    asked = ["vmap", "now", "back", "goto 3", "vmap check", "buddy", "checkpoint", "checkpoints", "rewind c1",
              "last-write kernel_vmalloc.ready", "operation vmalloc 3p", "step-alloc", "trace show", "cpus"]
     script.write_text(KILL_QEMU + "".join(f"echo asked {command}\\n\n{command}\n" for command in asked))
     text = gdb(f"source {script}", "print 40 + 2", "console 1", target=target, OP="vmalloc 3p")
     answers = re.split(r"^asked .*$", text, flags=re.M)[1:]
     assert len(answers) == len(asked) and "$1 = 42" in text, text
     for command, answer in zip(asked, answers):
-        assert answer.strip(), f"`{command}` says nothing\n{text}"
+        assert "no machine is there: QEMU has ended" in answer, f"`{command}`\n{text}"
     assert not any(words in text for words in UNTIDY), text
-    assert "QEMU has ended" in text, text
 
 
 def test_a_full_disk_for_checkpoints():

@@ -25,7 +25,8 @@ class Recording:
 
     def __init__(self, machine):
         self.machine, self.console = machine, machine.console
-        self.commands, self.end, self.alive = [], 0, True
+        self.commands, self.end = [], 0
+        self.alive, self.off, self.running = True, False, False
 
     def instructions(self):
         answer = self.machine.qmp("query-replay")
@@ -33,17 +34,20 @@ class Recording:
 
     def wait(self, position, seconds):
         """Until the prompt, or the machine is at rest, or the time is over; then it is stopped. What it said.
-        That no instruction was executed for a while is no rest: the host may be busy."""
-        deadline, last, since = time.monotonic() + seconds, -1, 0.0
+        That no instruction was executed for a while is no rest: the host may be busy. When the machine turned
+        itself off, the recording ends where it was last seen before: a replay of the rest stops for ever, each time
+        somewhere else."""
+        deadline, before, last, since = time.monotonic() + seconds, -1, -1, 0.0
         while True:
-            said, prompt = self.console.wait_for_prompt(position, 0.25)
+            said, prompt = self.console.wait_for_prompt(position, 0.05)
             now, at = time.monotonic(), self.instructions()
             if at != last:
-                last, since = at, now
+                before, last, since = last, at, now
             if prompt or self.console.ended or now > deadline or self.rests(now - since):
                 break
+        self.off = not prompt and self.machine.rests() == "off"
         self.machine.qmp("stop")
-        self.end = max(self.end, self.instructions())
+        self.end = max(self.end, before if self.off else self.instructions())
         self.alive = prompt
         return said
 
@@ -64,7 +68,9 @@ class Recording:
         start, position = self.end, self.console.position()
         self.machine.qmp("cont")
         self.console.type(text + "\r")
+        self.running = True
         said = self.wait(position, seconds).decode("utf-8", "replace").replace("\r", "")
+        self.running = False
         self.commands.append({"text": text, "start": start, "end": self.end})
         return said.partition("\n")[2]
 
@@ -82,6 +88,13 @@ class Recording:
         with contextlib.suppress(Exception):
             self.machine.process.wait(10)
         self.machine.close()
+
+    def interrupt(self, *_):
+        """Ctrl-C is for the shell command that runs; at other times it is for us: typed now, it would answer the
+        next command with a prompt, before that has begun."""
+        if not self.running:
+            raise KeyboardInterrupt
+        self.console.type(CTRL_C)
 
 
 def script_lines(path):
@@ -104,6 +117,9 @@ def typed_lines(recording):
         except EOFError:
             print()
             return
+        except KeyboardInterrupt:  # forgets the line, as in a shell
+            print("^C")
+            continue
         if line.strip() == "done":
             return
         yield line
@@ -118,7 +134,7 @@ def record(command, directory, log, lines=None):
     """Record a boot and these lines (None: typed by the user); returns the Recording, finished."""
     machine = Machine(command, directory, log)
     recording = Recording(machine)
-    before = signal.signal(signal.SIGINT, lambda *_: machine.console.type(CTRL_C))
+    before = signal.signal(signal.SIGINT, recording.interrupt)
     try:
         boot = recording.boot()
         typed = lines is None
@@ -131,9 +147,12 @@ def record(command, directory, log, lines=None):
             if typed:
                 show(answer)
         if not recording.alive:
-            print("the machine does not come back to its prompt; the recording ends here")
+            print("the machine turned itself off; the recording ends shortly before that" if recording.off else
+                  "the machine does not come back to its prompt; the recording ends here")
         recording.finish()
         return recording
+    except KeyboardInterrupt:
+        raise Failed("interrupted; nothing was recorded") from None
     finally:
         signal.signal(signal.SIGINT, before)
         machine.close()

@@ -33,6 +33,8 @@ console type TEXT
 The last N (20) lines that the kernel has written to its serial console; `console type` types a command
 for its shell, which runs it when you continue. On a replay: what the whole recording wrote."""
 
+    needs_machine = False
+
     def __init__(self):
         super().__init__("console")
 
@@ -71,6 +73,7 @@ makes. `make gdb OP='vmalloc 3p'` begins with it; again for the next command."""
         super().invoke("", from_tty)
 
     def so_far(self):
+        show_position()
         return "the machine is where the frame shows; `console` shows what it said"
 
     def travel(self, words, limit):

@@ -13,6 +13,7 @@ PAGE_SIZE = 1 << PAGE_SHIFT
 MASK = (1 << 64) - 1
 POISON = 0xdead000000000000
 NOT_NUMBERS = (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY)
+GONE = "no machine is there: QEMU has ended, or was never connected. Leave GDB and start again."
 NOT_YET = "the vmap space is not initialised yet"
 
 
@@ -262,20 +263,27 @@ def lock_state(record, field="lock"):
 class KernelCommand(gdb.Command):
     """A command whose run(words) may raise Sentence; whatever else goes wrong becomes one, too."""
 
+    needs_machine = True  # without one GDB reads the kernel's file: as if nothing had happened yet
+
     def __init__(self, name, prefix=False):
         super().__init__(name, gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION, prefix)
 
     def run(self, words):
         raise NotImplementedError
 
+    def machine_is_missing(self):
+        return self.needs_machine and not gdb.selected_inferior().threads()
+
     def invoke(self, argument, _from_tty):
         memory.forget()
         try:
+            if self.machine_is_missing():
+                raise Sentence(GONE)
             self.run(gdb.string_to_argv(argument))
         except Sentence as sentence:
             print(sentence)
         except (gdb.error, gdb.MemoryError) as error:
-            print(f"GDB could not do that: {error}")
+            print(f"{GONE} ({error})" if self.machine_is_missing() else f"GDB could not do that: {error}")
         except KeyboardInterrupt:
             print("(stopped)")
         except Exception as error:  # whatever lies in memory, the answer is a sentence

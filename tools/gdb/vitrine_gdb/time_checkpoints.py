@@ -149,7 +149,8 @@ breakpoints."""
         names = [each for each, *_ in store.read()]
         if name not in names:
             kept = [each for each in names if not each.startswith(AUTOMATIC)]
-            raise Sentence(f"no checkpoint {name}{f', only {chr(44).join(kept)}' if kept else ''}; "
+            only = f", only {', '.join(kept)}" if kept else ""
+            raise Sentence(f"no checkpoint {name}{only}; "
                            "`checkpoints` lists all")
 
 

@@ -15,7 +15,7 @@ import gdb
 from .event_log import Event, EventLog, explain, recorded
 from .kernel import Sentence, memory, symbol_address
 from .time_checkpoints import go
-from .time_machine import END, Expired, machine
+from .time_machine import END, Expired, ctrl_c_ends, machine
 from .time_operations import code_ranges, inside_another, operations
 
 RECORDER, TRAMPOLINE = "event_record", "event_site_call"
@@ -24,7 +24,7 @@ AT_EVENT = 25  # seven arguments pushed, the call, 16 instructions of mm/event_s
 ARGUMENTS = ("rsi", "rdx", "rcx", "r8", "r9")  # kind, a, b, c, d
 BEGINS, ENDS = "BEGIN", "END"
 OFF = "the event log was off during this operation, so it has no events: the log goes on at the end of the boot, " \
-      "unless APPEND has trace=off"
+      "unless APPEND has trace=off. `back op` and `forth op` go by operations"
 
 
 class Site:
@@ -118,7 +118,8 @@ def step_events(at, count, limit):
     """count events on (negative: back) inside the operation around an instruction."""
     start = operations.starts[operations.number_at(at) - 1]
     try:
-        events = events_of(start, limit)
+        with ctrl_c_ends():
+            events = events_of(start, limit)
     except Expired as expired:
         raise Sentence(f"its events were not all found {expired}; `goto instruction {at}` leads back to where you "
                        "were; `set time-limit SECONDS` allows more.") from None

@@ -3,7 +3,7 @@
 from .kernel import Sentence
 from .time_checkpoints import go
 from .time_machine import END, TimeCommand, machine, show_position
-from .time_operations import operations
+from .time_operations import MAX_OPERATIONS, operations
 
 USAGE = "usage: goto N | goto op N | goto instruction N | goto start | goto end"
 
@@ -40,7 +40,8 @@ instruction. Forwards and backwards alike."""
         if not words or not words[-1].isdigit() or (len(words) != 1 and not kind):
             raise Sentence(USAGE)
         number = int(words[-1])
-        if kind == "op" or (not kind and number <= len(operations.starts)):
+        uncounted = 0 if operations.complete() else MAX_OPERATIONS
+        if kind == "op" or (not kind and number <= max(len(operations.starts), uncounted)):
             return self.operation(number, limit)
         return number
 

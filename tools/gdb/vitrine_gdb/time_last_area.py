@@ -8,7 +8,7 @@ between "no" and "yes" the search halves the operations.
 from .kernel import Record, Sentence, evaluate, layout, memory, symbolise
 from .spaces import Space
 from .time_checkpoints import go
-from .time_machine import Expired, TimeCommand, machine, show_position
+from .time_machine import Expired, TimeCommand, ctrl_c_ends, machine, show_position
 from .time_operations import find_all, operations
 
 
@@ -56,7 +56,8 @@ class Area(TimeCommand):
         find_all(limit, here)
         happened = self.question(address)
         try:
-            number = self.first(happened, here, limit)
+            with ctrl_c_ends():
+                number = self.first(happened, here, limit)
         except Expired as expired:
             raise Sentence(f"not finished {expired}: `goto instruction {here}` leads back to where you "
                            "were; `set time-limit SECONDS` allows more.") from None

@@ -4,7 +4,7 @@ import gdb
 
 from .kernel import Sentence
 from .time_checkpoints import go
-from .time_machine import Expired, TimeCommand, machine, show_position
+from .time_machine import Expired, Limit, TimeCommand, ctrl_c_ends, machine, show_position
 from .time_operations import command_at, find_all, operations
 from .time_search import Search, Variable
 
@@ -15,9 +15,12 @@ def find_last_write(text, limit):
     variable = Variable(text)
     search = Search(variable, here, 0)
     try:
-        find_all(limit, here)
-        write = search.find(limit)
+        with ctrl_c_ends():
+            find_all(limit, here)
+            write = search.find(limit)
     except Expired as expired:
+        with Limit() as more:  # it stands in the middle of an interval that was not looked through yet
+            go(search.down_to, more)
         raise Sentence(f"not finished {expired}: nothing has changed {text} since instruction "
                        f"{search.down_to:,}. You are there: the same with the address goes on, "
                        f"`last-write *({variable.type} *) {variable.address:#x}`; "

@@ -22,12 +22,12 @@ import time
 
 import gdb
 
-from .kernel import KernelCommand, Sentence, memory
+from .kernel import GONE, KernelCommand, Sentence, memory
 
-GONE = "no machine is there: QEMU has ended, or was never connected. Leave GDB and start again."
 END = "the end of the recording: nothing happened after this. `back`, `goto N`, `reverse-continue` lead away."
 BEGINNING = "the beginning of the recording: nothing happened before this."
 FORWARD = ("continue", "step", "next", "stepi", "nexti", "finish", "until", "advance", "jump")
+WATCHPOINTS = (gdb.BP_HARDWARE_WATCHPOINT, gdb.BP_ACCESS_WATCHPOINT)
 REVERSE = ("reverse-continue", "reverse-step", "reverse-next", "reverse-stepi", "reverse-nexti",
            "reverse-finish")
 
@@ -65,7 +65,19 @@ time_limit = TimeLimit()
 
 
 class Expired(Sentence):
-    """The limit of a command is over."""
+    """The limit of a command is over, or the user pressed Ctrl-C."""
+
+
+INTERRUPTED = "after Ctrl-C"
+
+
+@contextlib.contextmanager
+def ctrl_c_ends():
+    """Ctrl-C while the machine stands still is an exception of Python; here it is that of one that runs."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Expired(INTERRUPTED) from None
 
 
 class Limit:
@@ -117,11 +129,22 @@ def silence():
         os.close(keep)
 
 
+def backwards():
+    """`reverse-stepi` is `stepi` with the direction changed: the hooks of both run, in this order."""
+    return "reverse" in gdb.execute("show exec-direction", to_string=True).lower()
+
+
+def watchpoints():
+    """The user's. Backwards, too, QEMU stops behind a write: GDB sees no change of the value, and calls it a signal."""
+    return [each for each in gdb.breakpoints() or () if each.enabled and each.type in WATCHPOINTS]
+
+
 class TimeMachine:
     """The connected machine. busy: the package itself lets it run; stops are nobody else's business."""
 
     def __init__(self):
-        self.busy, self.reversing, self.cut = False, None, None
+        self.busy, self.reversing, self.seeking, self.cut = False, None, False, None
+        self.interrupted = False  # the last stop was an interrupt: the user's, a Limit's, a replay_break
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -150,9 +173,9 @@ class TimeMachine:
 
     # --- moving -----------------------------------------------------------------------------------
 
-    def run(self, limit):
-        """Forward to the next stop, whatever it is."""
-        was_busy, self.busy = self.busy, True
+    def run(self, limit, target=None):
+        """Forward to the next stop, whatever it is, but a Ctrl-C before the target."""
+        was_busy, self.busy, self.interrupted = self.busy, True, False
         try:
             with silence():
                 running.set()
@@ -161,26 +184,29 @@ class TimeMachine:
                 except gdb.error as error:
                     raise Sentence(f"{GONE} ({error})") from None
                 except KeyboardInterrupt:
-                    limit.check()
-                    raise
+                    self.interrupted = True
                 finally:
                     running.clear()
         finally:
             self.busy = was_busy
             memory.forget()
         limit.check()
+        if self.interrupted and (target is None or self.now() < target):
+            raise Expired(INTERRUPTED)
 
     def run_to(self, target, limit, stop=lambda at: False):
-        """Forward to an instruction; earlier where stop(at) at a stop says so. Where it arrived."""
-        at = self.now()
+        """Forward to an instruction; earlier where stop(at) at a stop says so. Where it arrived. After a jump in
+        time GDB does not know that it stands on a breakpoint: its first stop is where it starts."""
+        at, stuck = self.now(), False
         while at < target:
             self.monitor(f"replay_break {target}")
-            self.run(limit)
+            self.run(limit, target)
             before, at = at, self.now()
             if stop(at):
                 break
-            if at == before:
+            if at == before and stuck:
                 raise Sentence(f"the machine does not get past instruction {at:,}")
+            stuck = at == before
         return at
 
     def load(self, name):
@@ -213,17 +239,18 @@ class TimeMachine:
 
     # --- what the user's own commands must not do -------------------------------------------------
 
-    def guard(self, direction):
+    def guard(self, command):
         """Before each of the user's commands that run the machine."""
         if self.busy or not session.get("mode") == "replay":
             return
         at = self.now()
-        if direction == "reverse":
+        if command in REVERSE:
+            self.seeking = command == "reverse-continue"
             self.stop_cutting()
             self.cut = Limit()
             self.reversing = self.cut.__enter__()
             running.set()
-        elif self.end and at is not None and at >= self.end:
+        elif self.end and at is not None and at >= self.end and not backwards():
             raise gdb.GdbError(END)
 
     def stop_cutting(self):
@@ -234,16 +261,18 @@ class TimeMachine:
 
     def stopped(self, event):
         """After each stop: say where it is when that is an end, and never run past the end."""
+        self.interrupted = isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGINT"
         if self.busy or session.get("mode") != "replay":
             return
         with contextlib.suppress(Sentence, gdb.error):
-            self.after_stop(isinstance(event, gdb.SignalEvent) and event.stop_signal == "SIGINT")
+            self.after_stop(isinstance(event, (gdb.SignalEvent, gdb.BreakpointEvent)))
 
-    def after_stop(self, interrupted):
+    def after_stop(self, explained):
         reversing, self.reversing = self.reversing, None
+        seeking, self.seeking = self.seeking, False
         over = reversing and reversing.over.is_set()
         self.stop_cutting()
-        if reversing and interrupted:
+        if reversing and self.interrupted:
             self.abandon_reverse()
             print(f"Going back was interrupted{f' after {reversing.seconds} s' if over else ''}, at "
                   f"instruction {self.now():,}. Breakpoints in busy code make it slow: disable them, "
@@ -251,10 +280,16 @@ class TimeMachine:
         at = self.now()
         if at == 0:
             print(BEGINNING)
+        elif seeking and not explained and watchpoints():
+            watched = ", ".join(each.expression for each in watchpoints())
+            print(f"The instruction before this one wrote to what is watched ({watched}): `reverse-stepi` undoes it.")
         if self.end and at < self.end:
             self.monitor(f"replay_break {self.end}")
         elif self.end:
             print(END)
+        for each in watchpoints() if reversing else ():  # GDB takes down the value anew: it is an older one now
+            each.enabled = False
+            each.enabled = True
 
 
 machine = TimeMachine()
@@ -281,7 +316,7 @@ def show_position():
 
 
 class TimeGuard(gdb.Command):
-    """time-guard [reverse]: runs before every command that moves the machine (`help user-defined`)."""
+    """time-guard COMMAND: runs before every command that moves the machine (`help user-defined`)."""
 
     def __init__(self):
         super().__init__("time-guard", gdb.COMMAND_OBSCURE)
@@ -294,9 +329,8 @@ class TimeGuard(gdb.Command):
 
 
 def hook_commands():
-    for direction, commands in (("", FORWARD), ("reverse", REVERSE)):
-        for command in commands:
-            gdb.execute(f"define hook-{command}\ntime-guard {direction}\nend", to_string=True)
+    for command in FORWARD + REVERSE:
+        gdb.execute(f"define hook-{command}\ntime-guard {command}\nend", to_string=True)
 
 
 class TimeCommand(KernelCommand):
@@ -311,7 +345,7 @@ class TimeCommand(KernelCommand):
 
     def run(self, words):
         try:
-            with aside(), Limit() as limit:
+            with aside(), Limit() as limit, ctrl_c_ends():
                 self.travel(words, limit)
         except Expired as expired:
             raise Sentence(f"not finished {expired}: {self.so_far()}. "
@@ -324,6 +358,6 @@ class TimeCommand(KernelCommand):
 
 
 TimeGuard()
+gdb.events.stop.connect(machine.stopped)
 if session.get("mode") == "replay":
     hook_commands()
-    gdb.events.stop.connect(machine.stopped)

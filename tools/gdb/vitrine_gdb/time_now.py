@@ -8,7 +8,7 @@ from .event_log import recorded
 from .kernel import KernelCommand, Sentence, memory, plural
 from .time_checkpoints import go, store
 from .time_events import describe_event
-from .time_machine import Expired, Limit, TimeCommand, machine, session, show_position
+from .time_machine import Expired, Limit, TimeCommand, ctrl_c_ends, machine, session, show_position
 from .time_operations import command_at, operations
 
 
@@ -55,11 +55,15 @@ to the first operation of the shell command (OP=), else to the end."""
     def travel(self, words, limit):
         if session.get("mode") != "replay":
             raise Sentence("this is for `make gdb-reverse`")
-        with contextlib.suppress(Expired):
+        print("Looking for the allocator operations in the recording; Ctrl-C puts that off.")
+        with contextlib.suppress(Expired), ctrl_c_ends():
             operations.find(limit)
+        limit.__exit__()
         commands = session.get("commands", [])
+        so_far = "" if operations.complete() else \
+            f" up to instruction {operations.known:,} (later ones are counted when they are needed)"
         print(f"Recorded: {plural(machine.end, 'instruction')}, "
-              f"{plural(len(operations.starts), 'allocator operation')}, "
+              f"{plural(len(operations.starts), 'allocator operation')}{so_far}, "
               f"{plural(len(commands), 'shell command')}; {plural(len(store.all()), 'checkpoint')}.")
         with Limit() as another:
             self.go_there(commands, another)
@@ -81,7 +85,7 @@ def prompt(_current):
     memory.forget()
     try:
         at, event = machine.now(), recorded()
-    except Sentence:
+    except (Sentence, KeyboardInterrupt):
         return None
     if at is None:
         return None

@@ -11,7 +11,7 @@ import gdb
 
 from .kernel import Sentence, memory
 from .time_checkpoints import go, store
-from .time_machine import Expired, machine, session
+from .time_machine import Expired, Limit, ctrl_c_ends, machine, session
 
 ENTRIES = ("vmalloc_range", "vmap", "ioremap", "ioremap_wc", "ioremap_cache", "vm_map_ram", "vrealloc",
            "get_vm_area", "vfree", "vfree_from", "run_deferred", "vunmap", "iounmap", "vm_unmap_ram",
@@ -138,8 +138,11 @@ def find_all(limit, at):
     if operations.known >= at:
         return
     try:
-        operations.find(limit, until=at)
+        with ctrl_c_ends():
+            operations.find(limit, until=at)
     except Expired as expired:
+        with Limit() as more:  # the same command again must mean the same
+            go(at, more)
         raise Sentence(f"operations are known up to instruction {operations.known:,} only, "
                        f"{len(operations.starts):,} so far ({expired}); the same command again looks on. "
                        "`set time-limit SECONDS` allows more at once.") from None

@@ -35,7 +35,7 @@ class Variable:
     def at_address(self, value):
         """A plain number is the address of eight bytes."""
         if value.type.strip_typedefs().code not in (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR) \
-                or "$" in self.text:
+                or "$" in self.text or (self.text.isidentifier() and not value.is_optimized_out):
             raise Sentence(f"{self.text} is not in memory: it is a value, or in a register")
         try:
             number = int(value)
@@ -111,14 +111,15 @@ class Search:
         """The writes of an interval, or the first MAX_STOPS of them, and whether these are all."""
         go(start, limit)
         writes, last = [], self.variable.bytes()
-        watch = self.variable.watch()
+        watch, hits = self.variable.watch(), 0
 
         def stop(at):
-            nonlocal last
-            data = self.variable.bytes()
-            if data != last and at <= end:
+            nonlocal last, hits
+            data, written = self.variable.bytes(), watch.hit_count > hits
+            mapped = last is not None and data is not None  # else new page tables alone may make the difference
+            if data != last and at <= end and (mapped or written):
                 writes.append(Write(at, last, data))
-            last = data
+            last, hits = data, watch.hit_count
             return len(writes) >= MAX_STOPS and at < end
         try:
             at = machine.run_to(end, limit, stop)
