@@ -181,19 +181,18 @@ static void drop_levels(struct pagestore *store)
 static struct page *make_page(struct pagestore *store, u64 index)
 {
     void **slot = find_slot(store, index, true);
-    struct page *page = NULL;
+    struct page *page = slot ? *slot : NULL;
 
-    if (slot && *slot)
-        return *slot;
-    if (slot)
+    if (slot && !page) {
         page = buddy_alloc_for(&kernel_buddy, __GFP_ZERO | __GFP_NOWARN, PAGE_USE_FILE, CALLER());
+        *slot = page;
+        store->pages += page != NULL;
+    }
     if (!page) {
         store->root = drop_empty_nodes(store->root, index, store->height);
         drop_levels(store);
-        return NULL;
     }
-    store->pages++;
-    return *slot = page;
+    return page;
 }
 
 struct page *pagestore_page(struct pagestore *store, u64 index, bool create)

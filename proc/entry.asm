@@ -42,6 +42,7 @@ CPU_ENTRY    equ 32
 CPU_USER_RSP equ 40
 TASK_WORK    equ 0
 
+GDT_KERNEL_DATA equ 0x10
 USER_DATA      equ 0x1b
 USER_CODE      equ 0x23
 SYSCALL_VECTOR equ 256
@@ -155,7 +156,8 @@ user_resume:
     iretq
 .end:
 
-; void switch_stacks(vaddr_t *save, vaddr_t load): what C expects to survive a call, and the stack.
+; void switch_stacks(vaddr_t *save, vaddr_t load): what C expects to survive a call, and the stack. An exception
+; out of ring 3 leaves the null selector in ss, which must not spread to who was not interrupted by one.
 global switch_stacks:function (switch_stacks.end - switch_stacks)
 switch_stacks:
     push rbp
@@ -165,6 +167,8 @@ switch_stacks:
     push r14
     push r15
     mov [rdi], rsp
+    mov eax, GDT_KERNEL_DATA
+    mov ss, eax
     mov rsp, rsi
     pop r15
     pop r14

@@ -7,7 +7,8 @@
 bits 64
 default rel
 
-USER_CODE equ 0x20 | 3                  ; kernel/gdt.h, asserted in test_ring3.c
+KERNEL_DATA equ 0x10                    ; these three: kernel/gdt.h, asserted in test_ring3.c
+USER_CODE equ 0x20 | 3
 USER_DATA equ 0x18 | 3
 RFLAGS_FIXED equ 2
 
@@ -45,10 +46,12 @@ ring3_enter:
     iretq
 .end:
 
-; void ring3_leave(u64 result): from the trap, with the kernel's GS
+; void ring3_leave(u64 result): from the trap, with the kernel's GS; the trap has left the null selector in ss
 global ring3_leave:function (ring3_leave.end - ring3_leave)
 ring3_leave:
     mov rax, rdi
+    mov ecx, KERNEL_DATA
+    mov ss, ecx
     mov rsp, [ring3_noted]
     popfq
     pop r15

@@ -471,6 +471,13 @@ def test_a_log_that_lies(recorded, what):
 TRACE_PAGE = "docs/trace.md"
 
 
+def without_counts(text):
+    """How many records and steps there are depends on the blocks that the buddy has free, and they on the size of
+    the kernel and its archive."""
+    text = re.sub(r"\b(\d+) of \1 records", "all records", text)
+    return re.sub(r"\b\d+ (records|entries|steps)\b", r"# \1", text)
+
+
 def test_the_files_of_the_document(tmp_path):
     """Its `trace` blocks: commands for a machine that records, then tools/trace on what it has recorded."""
     for body in blocks(TRACE_PAGE, "trace"):
@@ -491,7 +498,8 @@ def test_the_files_of_the_document(tmp_path):
         assert {command.split()[0] for command, _ in told} == {"info", "story", "replay", "perfetto"}
         for command, expected in told:
             words = [str(tmp_path / word) if word.startswith("log") else word for word in command.split()]
-            compare(command, expected, tool(*words).replace(f"{tmp_path}/", ""))
+            compare(command, [without_counts(line) for line in expected],
+                    without_counts(tool(*words).replace(f"{tmp_path}/", "")))
 
 
 def test_the_kinds_of_the_document(recorded):
